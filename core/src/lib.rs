@@ -1,0 +1,17 @@
+//! Kthena's decisions, and nothing else: no I/O, no clock, no async.
+//!
+//! Everything here compiles for the native targets and for `wasm32-wasip1`; time and randomness are
+//! arguments. The adapters (`wasm-filter`, `ext-proc`) feed it bytes and perform what it answers.
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)
+)]
+
+pub mod config;
+pub mod inflight;
+pub mod openai;
+pub mod reply;
+pub mod routing;
+pub mod scheduling;
+pub mod session;
+pub mod wire;

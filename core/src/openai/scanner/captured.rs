@@ -1,0 +1,73 @@
+//! What is kept of the string being read.
+
+use crate::openai::lexer::ShortText;
+
+/// The longest string kept whole, in bytes after unescaping. Names of models and users are short;
+/// without a bound a hostile one would be copied out of the body megabyte by megabyte.
+pub(super) const MAX_NAME: usize = 4096;
+
+/// The string being read.
+#[derive(Debug, Default)]
+pub(super) struct Captured {
+    keep: Keep,
+    name: String,
+    overlong: bool,
+    short: ShortText,
+    chars: u64,
+}
+
+/// What is wanted of a string.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    #[default]
+    Nothing,
+    /// Its text.
+    Name,
+    /// Its text, to compare it with a short one.
+    Short,
+    /// The number of its code points.
+    Length,
+}
+
+impl Captured {
+    /// A string begins.
+    pub(super) fn start(&mut self, keep: Keep) {
+        self.keep = keep;
+        self.name.clear();
+        self.overlong = false;
+        self.short.clear();
+        self.chars = 0;
+    }
+
+    /// Takes the next piece of it.
+    pub(super) fn push(&mut self, piece: &str) {
+        match self.keep {
+            Keep::Nothing => {}
+            Keep::Name if self.overlong => {}
+            Keep::Name if self.name.len() + piece.len() > MAX_NAME => self.overlong = true,
+            Keep::Name => self.name.push_str(piece),
+            Keep::Short => self.short.push(piece),
+            Keep::Length => self.chars += piece.chars().count() as u64,
+        }
+    }
+
+    /// Whether the name is longer than is kept.
+    pub(super) fn overlong(&self) -> bool {
+        self.overlong
+    }
+
+    /// The name, unless it was too long.
+    pub(super) fn take_name(&mut self) -> Option<String> {
+        (!self.overlong).then(|| std::mem::take(&mut self.name))
+    }
+
+    /// Whether the text is one of these.
+    pub(super) fn is_one_of(&self, texts: &[&[u8]]) -> bool {
+        self.short.get().is_some_and(|short| texts.contains(&short))
+    }
+
+    /// The string's code points.
+    pub(super) fn chars(&self) -> u64 {
+        self.chars
+    }
+}

@@ -1,0 +1,60 @@
+//! What an engine says it counted: OpenAI's `usage`.
+
+#[cfg(test)]
+mod tests;
+
+use super::answer::AnswerReader;
+
+/// Tokens of one request, as the engine that served it counted them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub prompt_tokens: u64,
+    /// Tokens generated.
+    pub completion_tokens: u64,
+    /// Both together; the engine's own figure where it gives one.
+    pub total_tokens: u64,
+}
+
+/// Reads `usage` from an answer that is one JSON object, chunk by chunk, keeping nothing of it.
+#[derive(Debug)]
+pub struct BodyUsage {
+    answer: AnswerReader,
+}
+
+// === impl Usage ===
+
+impl Usage {
+    /// What is to be counted: a total that is missing is the sum, and nothing but zeros is no report.
+    pub(super) fn counted(self) -> Option<Self> {
+        let sum = self.prompt_tokens.saturating_add(self.completion_tokens);
+        let total_tokens = if self.total_tokens == 0 { sum } else { self.total_tokens };
+        (total_tokens > 0).then_some(Self { total_tokens, ..self })
+    }
+}
+
+// === impl BodyUsage ===
+
+impl BodyUsage {
+    /// A reader that has read nothing.
+    pub fn new() -> Self {
+        Self { answer: AnswerReader::new() }
+    }
+
+    /// Reads the next chunk of the answer, of any size.
+    pub fn feed(&mut self, chunk: &[u8]) {
+        self.answer.feed(chunk);
+    }
+
+    /// The answer's usage, once the whole answer was fed; `None` when it has none or is no JSON
+    /// object. Of several top-level `usage` members the last counts.
+    pub fn usage(&self) -> Option<Usage> {
+        self.answer.usage().and_then(Usage::counted)
+    }
+}
+
+impl Default for BodyUsage {
+    fn default() -> Self {
+        Self::new()
+    }
+}

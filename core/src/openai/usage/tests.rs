@@ -1,0 +1,65 @@
+//! Usage of answers that are one object, by tables.
+
+use super::*;
+
+fn usage(body: &str) -> Option<(u64, u64, u64)> {
+    let mut whole = BodyUsage::new();
+    whole.feed(body.as_bytes());
+    let mut bytewise = BodyUsage::new();
+    for byte in body.as_bytes() {
+        bytewise.feed(&[*byte]);
+    }
+    assert_eq!(whole.usage(), bytewise.usage(), "{body}");
+    whole.usage().map(|usage| (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens))
+}
+
+#[test]
+fn reads_the_top_level_usage() {
+    for (body, expected) in [
+        (r#"{"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}"#, Some((3, 4, 7))),
+        (r#"{"choices":[{"usage":{"total_tokens":9}}],"usage":{"total_tokens":7,"prompt_tokens":3}}"#, Some((3, 0, 7))),
+        (r#"{"usage":{"prompt_tokens":3,"completion_tokens":4}}"#, Some((3, 4, 7))),
+        (r#"{"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":0}}"#, Some((3, 4, 7))),
+        (
+            r#"{"usage":{"prompt_tokens":3,"total_tokens":3,"prompt_tokens_details":{"prompt_tokens":1}}}"#,
+            Some((3, 0, 3)),
+        ),
+        (r#"{"usage":{"prompt_tokens":null,"completion_tokens":4}}"#, Some((0, 4, 4))),
+        (r#"{"usage":{"prompt_tokens":1,"prompt_tokens":2,"completion_tokens":"4"}}"#, Some((2, 0, 2))),
+        (r#"{"usage":{"prompt_tokens":1},"usage":{"completion_tokens":2}}"#, Some((0, 2, 2))),
+        (r#"{"usage":{"prompt_tokens":18446744073709551615,"completion_tokens":1}}"#, Some((u64::MAX, 1, u64::MAX))),
+        (r#"{"us\u0061ge":{"total_tokens":7}}"#, Some((0, 0, 7))),
+    ] {
+        assert_eq!(usage(body), expected, "{body}");
+    }
+}
+
+#[test]
+fn what_reports_nothing_has_no_usage() {
+    for body in [
+        "",
+        "{}",
+        r#"{"usage":null}"#,
+        r#"{"usage":{}}"#,
+        r#"{"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}"#,
+        r#"{"usage":{"prompt_tokens":-3,"completion_tokens":1.5}}"#,
+        r#"{"usage":[{"total_tokens":7}]}"#,
+        r#"{"usage":7}"#,
+        r#"{"usage":{"total_tokens":7},"usage":null}"#,
+        r#"{"response":{"usage":{"total_tokens":7}}}"#,
+    ] {
+        assert_eq!(usage(body), None, "{body}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_no_whole_object_has_no_usage() {
+    let whole = r#"{"usage":{"total_tokens":7}}"#;
+    for len in 0..whole.len() {
+        assert_eq!(usage(&whole[..len]), None, "{len}");
+    }
+    for body in [format!("[{whole}]"), format!("{whole},"), format!("data: {whole}")] {
+        assert_eq!(usage(&body), None, "{body}");
+    }
+    assert_eq!(usage(&format!("{whole}\n")), Some((0, 0, 7)));
+}

@@ -1,0 +1,21 @@
+//! Which endpoints serve a request: filters drop, scorers rank, a picker orders, a [`Decision`] explains.
+//!
+//! The framework knows no Kubernetes and no engine type, and compiles for wasm32 too: picking inside the
+//! filter is a later step. Scores are in [0, 1]; a profile sums them by weight.
+
+mod decision;
+mod endpoint;
+mod picker;
+mod plugin;
+mod profile;
+mod scorer;
+
+pub use decision::{Decision, Verdict};
+pub use endpoint::{Endpoint, Load, Request};
+pub use picker::{MAX_PICKS, MaxScore, Picker};
+pub use plugin::Plugin;
+pub use profile::{Filter, Profile};
+pub use scorer::{LeastRequest, RandomScore, Scorer};
+
+/// A source of uniform 64-bit values, handed in by whoever has one.
+pub type Random<'a> = dyn FnMut() -> u64 + 'a;

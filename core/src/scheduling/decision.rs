@@ -1,0 +1,65 @@
+//! What was decided, and why.
+
+use super::Endpoint;
+use std::sync::Arc;
+
+/// The endpoints for a request, best first, with every verdict and score behind the order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// Names of the scorers and their weights, in the order of [`Verdict::scores`].
+    pub scorers: Vec<(&'static str, f64)>,
+    /// One for every endpoint that was looked at.
+    pub verdicts: Vec<Verdict>,
+    /// Indexes into `verdicts`: the first try, then the retries.
+    pub picks: Vec<usize>,
+}
+
+/// What became of one endpoint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// `ip:port`
+    pub address: Arc<str>,
+    /// `namespace/name`
+    pub pod: Arc<str>,
+    /// The filter that dropped it, if one did.
+    pub dropped_by: Option<&'static str>,
+    /// In [0, 1], one a scorer; empty when dropped.
+    pub scores: Vec<f64>,
+    /// The weighted sum.
+    pub total: f64,
+}
+
+// === impl Decision ===
+
+impl Decision {
+    /// Addresses in order.
+    pub fn addresses(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.picks.iter().filter_map(|pick| self.verdicts.get(*pick)).map(|verdict| &verdict.address)
+    }
+
+    /// The value of [`crate::wire::DESTINATION`]: addresses in order, separated by commas.
+    pub fn destination(&self) -> String {
+        let mut value = String::new();
+        for address in self.addresses() {
+            if !value.is_empty() {
+                value.push(',');
+            }
+            value.push_str(address);
+        }
+        value
+    }
+}
+
+// === impl Verdict ===
+
+impl Verdict {
+    pub(super) fn of(endpoint: &Endpoint) -> Self {
+        Self {
+            address: Arc::clone(&endpoint.address),
+            pod: Arc::clone(&endpoint.pod),
+            dropped_by: None,
+            scores: Vec::new(),
+            total: 0.0,
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Filters, then weighted scorers, then one picker.
+
+use super::{Decision, Endpoint, LeastRequest, MaxScore, Picker, Random, Request, Scorer, Verdict};
+use std::fmt;
+
+/// Drops endpoints that must not serve a request.
+pub trait Filter: Send + Sync {
+    /// Its name in the configuration file.
+    fn name(&self) -> &'static str;
+
+    /// Whether the endpoint may serve the request.
+    fn keep(&self, request: &Request<'_>, endpoint: &Endpoint) -> bool;
+}
+
+/// A way of choosing.
+pub struct Profile {
+    filters: Vec<Box<dyn Filter>>,
+    scorers: Vec<(Box<dyn Scorer>, f64)>,
+    picker: Box<dyn Picker>,
+}
+
+// === impl Profile ===
+
+impl Profile {
+    /// Filters run in order; scorers come with their weights. Without scorers all endpoints tie, and serve.
+    pub fn new(filters: Vec<Box<dyn Filter>>, scorers: Vec<(Box<dyn Scorer>, f64)>) -> Self {
+        Self { filters, scorers, picker: Box::new(MaxScore) }
+    }
+
+    /// Chooses among `endpoints`. The decision lists no pick when every endpoint was dropped.
+    pub fn decide(&self, request: &Request<'_>, endpoints: &[Endpoint], random: &mut Random<'_>) -> Decision {
+        let mut verdicts: Vec<Verdict> = endpoints.iter().map(Verdict::of).collect();
+        for (endpoint, verdict) in endpoints.iter().zip(&mut verdicts) {
+            verdict.dropped_by =
+                self.filters.iter().find(|filter| !filter.keep(request, endpoint)).map(|filter| filter.name());
+        }
+        let kept: Vec<usize> =
+            verdicts.iter().enumerate().filter(|(_, v)| v.dropped_by.is_none()).map(|(index, _)| index).collect();
+        let candidates: Vec<&Endpoint> = kept.iter().filter_map(|index| endpoints.get(*index)).collect();
+
+        let mut totals = vec![0.0; candidates.len()];
+        let mut scores = vec![0.0; candidates.len()];
+        for (scorer, weight) in &self.scorers {
+            scores.fill(0.0);
+            scorer.score(request, &candidates, random, &mut scores);
+            for ((index, score), total) in kept.iter().zip(&scores).zip(&mut totals) {
+                let score = score.clamp(0.0, 1.0);
+                *total += weight * score;
+                if let Some(verdict) = verdicts.get_mut(*index) {
+                    verdict.scores.push(score);
+                    verdict.total = *total;
+                }
+            }
+        }
+
+        let picks = self.picker.pick(&totals, random).into_iter().filter_map(|pick| kept.get(pick).copied()).collect();
+        let scorers = self.scorers.iter().map(|(scorer, weight)| (scorer.name(), *weight)).collect();
+        Decision { scorers, verdicts, picks }
+    }
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self::new(Vec::new(), vec![(Box::new(LeastRequest), 1.0)])
+    }
+}
+
+impl fmt::Debug for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Profile")
+            .field("filters", &self.filters.iter().map(|filter| filter.name()).collect::<Vec<_>>())
+            .field("scorers", &self.scorers.iter().map(|(s, weight)| (s.name(), weight)).collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

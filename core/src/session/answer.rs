@@ -1,0 +1,87 @@
+//! The engine's answer on its way back: usage is read, and the usage chunk that we asked for withheld.
+
+use crate::openai::{BodyUsage, Forward, Usage, UsageReader};
+
+/// Reads one answer.
+#[derive(Debug)]
+pub struct Answer {
+    injected: bool,
+    reader: Reader,
+}
+
+#[derive(Debug)]
+enum Reader {
+    None,
+    Stream(UsageReader),
+    Body(BodyUsage),
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// An answer to come; `injected` says that the client did not ask for the usage chunk.
+    pub(super) fn expect(injected: bool) -> Self {
+        Self { injected, reader: Reader::None }
+    }
+
+    /// Takes the answer's headers. Returns whether its length may change, so that an announced one must go.
+    ///
+    /// An answer encoded although we asked for `identity` passes untouched and unread.
+    pub fn start(&mut self, content_type: &[u8], content_encoding: &[u8]) -> bool {
+        let encoded = !content_encoding.is_empty() && !content_encoding.eq_ignore_ascii_case(b"identity");
+        let is = |media: &[u8]| content_type.get(..media.len()).is_some_and(|start| start.eq_ignore_ascii_case(media));
+        self.reader = if encoded {
+            Reader::None
+        } else if is(b"text/event-stream") {
+            Reader::Stream(UsageReader::new(self.injected))
+        } else if is(b"application/json") {
+            Reader::Body(BodyUsage::new())
+        } else {
+            Reader::None
+        };
+        self.injected && matches!(self.reader, Reader::Stream(_))
+    }
+
+    /// Whether [`Answer::feed`] wants the body.
+    pub fn reads(&self) -> bool {
+        !matches!(self.reader, Reader::None)
+    }
+
+    /// Takes a chunk; answers what goes to the client in its place, if anything else than itself.
+    pub fn feed(&mut self, chunk: &[u8], last: bool) -> Option<Vec<u8>> {
+        match &mut self.reader {
+            Reader::None => None,
+            Reader::Body(body) => {
+                body.feed(chunk);
+                None
+            }
+            Reader::Stream(stream) => {
+                let forward = stream.feed(chunk);
+                if !last {
+                    return match forward {
+                        Forward::Unchanged => None,
+                        Forward::Replace(bytes) => Some(bytes),
+                    };
+                }
+                let held = stream.finish();
+                match forward {
+                    Forward::Unchanged if held.is_empty() => None,
+                    Forward::Unchanged => Some([chunk, &held].concat()),
+                    Forward::Replace(mut bytes) => {
+                        bytes.extend(held);
+                        Some(bytes)
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the engine reported, so far.
+    pub fn usage(&self) -> Option<Usage> {
+        match &self.reader {
+            Reader::None => None,
+            Reader::Stream(stream) => stream.usage(),
+            Reader::Body(body) => body.usage(),
+        }
+    }
+}

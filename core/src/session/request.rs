@@ -1,0 +1,138 @@
+//! The body: scanned as it arrives, judged when it is whole.
+
+use super::{Answer, Head};
+use crate::openai::{Model, Rewrite, Scanner};
+use crate::reply::{Refusal, Reply, Shape};
+use crate::routing::{Query, Resolution, Routed, Routes};
+use crate::wire;
+
+/// Outcomes after which another endpoint is tried: it could not be reached, it went away or took too
+/// long before its first byte, or it answered with a 5xx. An engine's 4xx is an answer.
+const RETRY_ON: &str = "5xx,reset,connect-failure,refused-stream";
+
+/// A request whose body is on its way.
+#[derive(Debug)]
+pub struct Session {
+    head: Head,
+    scanner: Scanner,
+    limit: u64,
+}
+
+/// What is to be done to a request that may pass.
+#[derive(Debug)]
+pub struct Forward {
+    /// Headers to set.
+    pub set: Vec<(&'static str, String)>,
+    /// Edits of the body.
+    pub rewrite: Rewrite,
+    /// Whether the client announced a `content-length`, which an edited body must correct.
+    pub content_length: bool,
+    /// Reads the answer.
+    pub answer: Answer,
+}
+
+// === impl Session ===
+
+impl Session {
+    pub(super) fn new(head: Head, limit: u64) -> Self {
+        Self { head, scanner: Scanner::new(), limit }
+    }
+
+    /// The shape that this client's errors have.
+    pub fn shape(&self) -> Shape {
+        Shape::of_path(self.head.path())
+    }
+
+    /// How many bytes of the body were fed.
+    pub fn bytes(&self) -> usize {
+        self.scanner.bytes()
+    }
+
+    /// Takes the next chunk of the body.
+    ///
+    /// # Errors
+    /// The answer to a body that is too large or no JSON object; nothing more is to be fed then.
+    pub fn feed(&mut self, chunk: &[u8]) -> Result<(), Reply> {
+        let refusal = if (self.scanner.bytes() + chunk.len()) as u64 > self.limit {
+            Refusal::BodyTooLarge { limit: self.limit }
+        } else {
+            match self.scanner.feed(chunk) {
+                Ok(()) => return Ok(()),
+                Err(error) => Refusal::InvalidBody(error.to_string()),
+            }
+        };
+        Err(refusal.reply(self.shape()))
+    }
+
+    /// Judges the whole body. `random` is any uniform value.
+    ///
+    /// # Errors
+    /// The answer to a request that no engine will see.
+    pub fn finish(self, routes: &Routes, random: u64) -> Result<Forward, Reply> {
+        let shape = self.shape();
+        self.judge(routes, random).map_err(|refusal| refusal.reply(shape))
+    }
+
+    fn judge(self, routes: &Routes, random: u64) -> Result<Forward, Refusal> {
+        let scan = self.scanner.finish().map_err(|error| Refusal::InvalidBody(error.to_string()))?;
+        let Model::Name { name, .. } = &scan.model else { return Err(Refusal::ModelMissing) };
+        if name.trim().is_empty() {
+            return Err(Refusal::ModelMissing);
+        }
+        let path = self.head.path();
+        if scan.prompt.kind.is_none() && needs_prompt(path) {
+            return Err(Refusal::PromptMissing);
+        }
+        let routed = route(routes, &self.head, name, random)?;
+        let mut forward = Forward::new(&self.head, name, &routed);
+        forward.rewrite = Rewrite::plan(&scan, routed.rewrite, reports_usage_on_request(path));
+        forward.answer = Answer::expect(forward.rewrite.adds_usage());
+        Ok(forward)
+    }
+}
+
+// === impl Forward ===
+
+impl Forward {
+    pub(super) fn new(head: &Head, model: &str, routed: &Routed<'_>) -> Self {
+        let server = routed.server;
+        let mut set = vec![
+            (wire::TARGET, server.name.clone()),
+            (wire::MODEL, header_value(model)),
+            (wire::UPSTREAM_MODEL, header_value(routed.rewrite.unwrap_or(model))),
+            (wire::ROUTE, routed.route.name.clone()),
+            (wire::BACKOFF, server.backoff.name().to_owned()),
+            (wire::envoy::RETRY_ON, RETRY_ON.to_owned()),
+            (wire::envoy::MAX_RETRIES, server.retries.to_string()),
+        ];
+        if server.header_timeout_ms > 0 {
+            set.push((wire::envoy::PER_TRY_TIMEOUT, server.header_timeout_ms.to_string()));
+        }
+        if !head.value("accept-encoding").is_empty() {
+            // A compressed answer could not be read for its usage.
+            set.push(("accept-encoding", "identity".to_owned()));
+        }
+        let content_length = !head.value("content-length").is_empty();
+        Self { set, rewrite: Rewrite::default(), content_length, answer: Answer::expect(false) }
+    }
+}
+
+/// Asks the table for the way of a request.
+pub(super) fn route<'t>(routes: &'t Routes, head: &Head, model: &str, random: u64) -> Resolution<'t> {
+    routes.resolve(&Query { model, path: head.path(), header: &|name| head.value(name) }, random)
+}
+
+/// Names come from clients: what no header can carry becomes `?`.
+fn header_value(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
+}
+
+/// Paths whose protocol has a prompt; any other JSON with a model goes through.
+fn needs_prompt(path: &str) -> bool {
+    matches!(path, "/v1/chat/completions" | "/v1/completions" | "/v1/embeddings" | "/v1/responses" | "/v1/messages")
+}
+
+/// Paths whose streams report usage only when asked by `stream_options.include_usage`.
+fn reports_usage_on_request(path: &str) -> bool {
+    matches!(path, "/v1/chat/completions" | "/v1/completions")
+}

@@ -1,0 +1,226 @@
+use super::*;
+use crate::routing::{BackoffClass, Routes, Rule, RuleMatch, Server, ServerState, Table, Target, TargetRoute};
+use crate::wire;
+use serde_json::{Value, json};
+
+fn routes(limit: u64) -> Routes {
+    let server = Server {
+        name: "default/small".into(),
+        state: ServerState::Serving,
+        model: Some("org/small".into()),
+        header_timeout_ms: 10_000,
+        retries: 2,
+        backoff: BackoffClass::Ms500,
+    };
+    let route = TargetRoute {
+        name: "default/chat".into(),
+        model: Some("virtual".into()),
+        adapters: vec![],
+        rules: vec![Rule { matches: RuleMatch::default(), targets: vec![Target::Server { index: 0, weight: 1 }] }],
+    };
+    Routes::new(Table { version: 1, max_request_body_bytes: limit, servers: vec![server], routes: vec![route] })
+}
+
+fn head(method: &str, path: &str, headers: &[(&str, &str)]) -> Head {
+    let pseudo = [(":method", method), (":path", path)];
+    let all = pseudo.iter().chain(headers).map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
+    Head { headers: all.collect(), has_body: method == "POST" }
+}
+
+/// A whole request: `Ok` is what the engine would get.
+fn send(path: &str, body: &[u8], chunk: usize) -> Result<(Forward, Vec<u8>), (u16, Value)> {
+    let routes = routes(1 << 20);
+    let refuse = |reply: crate::reply::Reply| (reply.status, serde_json::from_slice(&reply.body).unwrap());
+    let mut session = match head("POST", path, &[("accept-encoding", "gzip")]).open(&routes, 0) {
+        Opening::Body(session) => session,
+        Opening::Reply(reply) => return Err(refuse(reply)),
+        other => panic!("{other:?}"),
+    };
+    for piece in body.chunks(chunk) {
+        session.feed(piece).map_err(refuse)?;
+    }
+    let forward = session.finish(&routes, 0).map_err(refuse)?;
+    let (prefix, rest) = body.split_at(forward.rewrite.prefix_len());
+    let sent = [&forward.rewrite.apply(prefix), rest].concat();
+    Ok((forward, sent))
+}
+
+fn message(error: &Value) -> &str {
+    error["error"]["message"].as_str().unwrap()
+}
+
+#[test]
+fn a_chat_request_is_rewritten_and_addressed() {
+    let body = br#"{"model": "virtual", "messages": [{"role": "user", "content": "hi"}]}"#;
+    for chunk in [1, 7, body.len()] {
+        let (forward, sent) = send("/v1/chat/completions?x=y", body, chunk).unwrap();
+        assert_eq!(sent, br#"{"model": "org/small", "messages": [{"role": "user", "content": "hi"}]}"#);
+        let set = |name: &str| forward.set.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str());
+        assert_eq!(set(wire::TARGET), Some("default/small"));
+        assert_eq!(set(wire::ROUTE), Some("default/chat"));
+        assert_eq!(set(wire::MODEL), Some("virtual"));
+        assert_eq!(set(wire::UPSTREAM_MODEL), Some("org/small"));
+        assert_eq!(set(wire::BACKOFF), Some("500ms"));
+        assert_eq!(set(wire::envoy::MAX_RETRIES), Some("2"));
+        assert_eq!(set(wire::envoy::PER_TRY_TIMEOUT), Some("10000"));
+        assert_eq!(set("accept-encoding"), Some("identity"));
+    }
+}
+
+#[test]
+fn a_stream_is_asked_for_its_usage_only_where_the_protocol_has_the_option() {
+    let body = br#"{"model":"virtual","stream":true,"messages":[],"input":"x"}"#;
+    let (_, sent) = send("/v1/chat/completions", body, 9).unwrap();
+    let sent: Value = serde_json::from_slice(&sent).unwrap();
+    assert_eq!(sent["stream_options"], json!({"include_usage": true}));
+    let (_, sent) = send("/v1/responses", body, 9).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&sent).unwrap().get("stream_options"), None);
+}
+
+#[test]
+fn hostile_bodies_are_refused_with_upstreams_texts() {
+    for (body, status, text) in [
+        ("", 400, "invalid request body: "),
+        ("[]", 400, "invalid request body: "),
+        ("{} {}", 400, "invalid request body"),
+        (r#"{"model":"virtual""#, 400, "invalid request body: "),
+        ("\u{0}\u{0}", 400, "invalid request body: "),
+        ("{}", 404, "model not found"),
+        (r#"{"model":7,"messages":[]}"#, 404, "model not found"),
+        (r#"{"model":"  ","messages":[]}"#, 404, "model not found"),
+        (r#"{"model":"virtual"}"#, 404, "prompt not found"),
+        (r#"{"model":"virtual","messages":"no list","prompt":null}"#, 404, "prompt not found"),
+        (r#"{"model":"virtual","messages":[],"prompt":null}"#, 200, ""),
+        (r#"{"model":"other","messages":[]}"#, 404, "route not found"),
+    ] {
+        match send("/v1/chat/completions", body.as_bytes(), 3) {
+            Ok(_) => assert_eq!(status, 200, "{body}"),
+            Err((got, error)) => {
+                assert_eq!(got, status, "{body}");
+                assert!(message(&error).starts_with(text), "{body}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nesting_beyond_the_bound_is_refused_and_within_it_passes() {
+    let nested =
+        |depth: usize| format!(r#"{{"model":"virtual","messages":[],"x":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+    assert!(send("/v1/chat/completions", nested(100).as_bytes(), 11).is_ok());
+    assert_eq!(send("/v1/chat/completions", nested(100_000).as_bytes(), 4096).unwrap_err().0, 400);
+}
+
+#[test]
+fn any_other_json_with_a_model_goes_through() {
+    assert!(send("/v1/rerank", br#"{"model":"virtual","query":"q","documents":[]}"#, 64).is_ok());
+}
+
+#[test]
+fn a_body_over_the_limit_is_refused_announced_or_not() {
+    let routes = routes(10);
+    let announced = head("POST", "/v1/messages", &[("content-length", "11")]).open(&routes, 0);
+    let Opening::Reply(reply) = announced else { panic!("{announced:?}") };
+    assert_eq!(reply.status, 413);
+    let error: Value = serde_json::from_slice(&reply.body).unwrap();
+    assert_eq!(error["error"]["type"], "request_too_large");
+
+    let Opening::Body(mut session) = head("POST", "/v1/completions", &[]).open(&routes, 0) else { panic!("a body") };
+    session.feed(b"{\"model\": ").unwrap();
+    assert_eq!(session.feed(b"\"").unwrap_err().status, 413);
+}
+
+#[test]
+fn without_a_body_the_header_names_the_model() {
+    let routes = routes(10);
+    let opening = head("GET", "/v1/anything", &[(wire::MODEL, "virtual")]).open(&routes, 0);
+    let Opening::Forward(forward) = opening else { panic!("{opening:?}") };
+    assert_eq!(forward.set[0], (wire::TARGET, "default/small".to_owned()));
+    for headers in [&[][..], &[(wire::MODEL, " ")], &[(wire::MODEL, "other")]] {
+        let opening = head("GET", "/v1/anything", headers).open(&routes, 0);
+        let Opening::Reply(reply) = opening else { panic!("{opening:?}") };
+        assert_eq!(reply.status, 404);
+    }
+}
+
+#[test]
+fn models_are_answered_from_the_table() {
+    let routes = routes(10);
+    let get = |path: &str| match head("GET", path, &[]).open(&routes, 0) {
+        Opening::Reply(reply) => (reply.status, serde_json::from_slice::<Value>(&reply.body).unwrap()),
+        other => panic!("{other:?}"),
+    };
+    let model = json!({"id": "virtual", "object": "model", "created": 0, "owned_by": "kthena"});
+    assert_eq!(get("/v1/models"), (200, json!({"object": "list", "data": [model.clone()]})));
+    assert_eq!(get("/v1/models/virt%75al?x"), (200, model));
+    assert_eq!(get("/v1/models/no%2Fsuch").0, 404);
+    assert_eq!(message(&get("/v1/models/no%2Fsuch").1), "The model `no/such` does not exist");
+    assert_eq!(get("/v2/models").0, 404);
+}
+
+#[test]
+fn health_is_left_to_envoys_routes() {
+    for path in ["/healthz", "/readyz?verbose"] {
+        assert!(matches!(head("GET", path, &[]).open(&routes(10), 0), Opening::Pass), "{path}");
+    }
+}
+
+#[test]
+fn what_clients_may_not_send_is_listed_for_removal() {
+    let head = head("GET", "/", &[(wire::TARGET, "x"), ("accept", "y"), (wire::DESTINATION, "1.2.3.4:1")]);
+    assert_eq!(head.reserved().collect::<Vec<_>>(), [wire::TARGET, wire::DESTINATION]);
+}
+
+#[test]
+fn a_name_that_no_header_can_carry_is_masked_there() {
+    let routes = routes(1 << 20);
+    let name = "virtual\r\nx-evil: 1\u{e9}";
+    let table = Table {
+        routes: vec![TargetRoute { model: Some(name.into()), ..routes.table().routes[0].clone() }],
+        ..routes.table().clone()
+    };
+    let routes = Routes::new(table);
+    let Opening::Body(mut session) = head("POST", "/v1/completions", &[]).open(&routes, 0) else { panic!("a body") };
+    session.feed(json!({"model": name, "prompt": "x"}).to_string().as_bytes()).unwrap();
+    let forward = session.finish(&routes, 0).unwrap();
+    assert!(forward.set.contains(&(wire::MODEL, "virtual??x-evil: 1?".to_owned())));
+}
+
+#[test]
+fn the_usage_chunk_that_we_asked_for_is_read_and_withheld() {
+    let chunk = "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\n";
+    let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2,\"total_tokens\":5}}\n\n";
+    let stream = format!("{chunk}{usage}data: [DONE]\n\n");
+    for injected in [true, false] {
+        for size in [1, 13, stream.len()] {
+            let mut answer = Answer::expect(injected);
+            assert_eq!(answer.start(b"text/event-stream; charset=utf-8", b""), injected);
+            let pieces: Vec<_> = stream.as_bytes().chunks(size).collect();
+            let mut got = Vec::new();
+            for (index, piece) in pieces.iter().enumerate() {
+                got.extend(answer.feed(piece, index + 1 == pieces.len()).unwrap_or_else(|| piece.to_vec()));
+            }
+            let expected = if injected { format!("{chunk}data: [DONE]\n\n") } else { stream.clone() };
+            assert_eq!(String::from_utf8(got).unwrap(), expected, "injected {injected}, chunks of {size}");
+            let usage = answer.usage().unwrap();
+            assert_eq!((usage.prompt_tokens, usage.completion_tokens, usage.total_tokens), (3, 2, 5));
+        }
+    }
+}
+
+#[test]
+fn an_encoded_answer_passes_untouched() {
+    let mut answer = Answer::expect(true);
+    assert!(!answer.start(b"text/event-stream", b"gzip"));
+    assert!(!answer.reads());
+    assert_eq!(answer.feed(b"\x1f\x8b", true), None);
+}
+
+#[test]
+fn a_whole_answers_usage_is_read() {
+    let mut answer = Answer::expect(false);
+    answer.start(b"application/json", b"");
+    answer.feed(br#"{"choices":[{}],"usage":{"prompt_tokens":3,"#, false);
+    answer.feed(br#""completion_tokens":2,"total_tokens":5}}"#, true);
+    assert_eq!(answer.usage().unwrap().total_tokens, 5);
+}

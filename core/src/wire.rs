@@ -1,0 +1,63 @@
+//! The header names that our parts speak with each other, once.
+//!
+//! Everything under [`PREFIX`] is ours alone: the filter strips what a client sent before it sets its
+//! own (`x-kthena-model` is read first, being the one header a request without a body may send), and
+//! Envoy removes the lot before the engine sees the request.
+
+/// Headers that start with this are the filter's; a client's are stripped.
+pub const PREFIX: &str = "x-kthena-";
+/// The model that the client named; the one header of ours that a body-less request may send.
+pub const MODEL: &str = "x-kthena-model";
+/// `namespace/name` of the ModelServer that the request goes to.
+pub const TARGET: &str = "x-kthena-target";
+/// `namespace/name` of the ModelRoute that matched.
+pub const ROUTE: &str = "x-kthena-route";
+/// The name that the engine is asked for, after rewrite.
+pub const UPSTREAM_MODEL: &str = "x-kthena-upstream-model";
+/// The back-off class ([`crate::routing::BackoffClass`]) that selects Envoy's route.
+pub const BACKOFF: &str = "x-kthena-backoff";
+/// Marks the filter's own answers, so that Envoy's reply mapping leaves them alone.
+pub const LOCAL_REPLY: &str = "x-kthena-local-reply";
+/// The picker's answer: `ip:port` entries, best first (Gateway API Inference Extension's name).
+pub const DESTINATION: &str = "x-gateway-destination-endpoint";
+
+/// Envoy's own request headers for retries and timeouts: the filter sets them from the ModelServer.
+pub mod envoy {
+    /// How many retries after the first try.
+    pub const MAX_RETRIES: &str = "x-envoy-max-retries";
+    /// Which outcomes are retried.
+    pub const RETRY_ON: &str = "x-envoy-retry-on";
+    /// Milliseconds until a try must have answered with headers.
+    pub const PER_TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
+}
+
+/// Whether a client may not send this header (lower case, as Envoy hands it over).
+///
+/// `x-envoy-*` from clients would set our retries and timeouts; only what Envoy itself adds for
+/// addresses and requests is left.
+pub fn is_reserved(name: &str) -> bool {
+    name.starts_with(PREFIX)
+        || name == DESTINATION
+        || (name.starts_with("x-envoy-")
+            && name != "x-envoy-external-address"
+            && name != "x-envoy-original-path"
+            && name != "x-envoy-internal"
+            && name != "x-envoy-expected-rq-timeout-ms")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_may_not_steer_us() {
+        for name in
+            [TARGET, MODEL, "x-kthena-anything", DESTINATION, envoy::MAX_RETRIES, "x-envoy-upstream-rq-timeout-ms"]
+        {
+            assert!(is_reserved(name), "{name}");
+        }
+        for name in ["authorization", "x-request-id", "x-envoy-internal", "user-type", "x-kthen"] {
+            assert!(!is_reserved(name), "{name}");
+        }
+    }
+}
