@@ -1,0 +1,65 @@
+//! Resources in, data plane out: pure and total.
+//!
+//! A reference that leads nowhere is a value (the table says that the target is missing), not an error;
+//! whatever cannot be served as written becomes a problem on the object that says it. Envoy's shape does
+//! not depend on what users write: their edits change the table and the endpoints only, so nothing drains.
+
+mod endpoints;
+mod routes;
+mod servers;
+
+use crate::data_plane::{DataPlane, Listener};
+use kthena_core::config::DEFAULT_MAX_REQUEST_BODY_BYTES;
+use kthena_core::routing::{BackoffClass, Table};
+use kthena_crds::{ObjectRef, Resource, Resources};
+use std::net::SocketAddr;
+
+pub use endpoints::SIMULATED_FOR;
+
+/// What is configured outside the resources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Where Envoy listens for clients.
+    pub listen: SocketAddr,
+    /// Bodies beyond this many bytes get 413.
+    pub max_request_body_bytes: u64,
+}
+
+/// Compiles resources into a data plane.
+pub fn compile(resources: &Resources, settings: &Settings) -> DataPlane {
+    let mut problems = Vec::new();
+    let (endpoints, picker) = endpoints::compile(resources, &mut problems);
+    let mut servers = servers::Servers::new(resources, &picker);
+    let routes = routes::compile(resources, &mut servers, &mut problems);
+    servers.problems(&mut problems);
+    problems.sort();
+    DataPlane {
+        table: Table {
+            version: 0,
+            max_request_body_bytes: settings.max_request_body_bytes,
+            servers: servers.into_table(),
+            routes,
+        },
+        endpoints,
+        listeners: vec![Listener { name: "kthena".to_owned(), address: settings.listen }],
+        routes: BackoffClass::ALL.to_vec(),
+        clusters: vec![crate::render::ENGINES, crate::render::PICKER],
+        picker,
+        problems,
+    }
+}
+
+/// `namespace/name`, as every other part knows an object.
+fn key<K: Resource<DynamicType = ()>>(object: &K) -> String {
+    let ObjectRef { namespace, name, .. } = ObjectRef::of(object);
+    format!("{namespace}/{name}")
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            max_request_body_bytes: DEFAULT_MAX_REQUEST_BODY_BYTES,
+        }
+    }
+}

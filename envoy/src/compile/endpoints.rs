@@ -1,0 +1,64 @@
+//! Which Pods serve which ModelServer.
+
+use super::key;
+use crate::data_plane::{EngineEndpoint, PickerPool};
+use kthena_crds::{ModelServer, ObjectRef, Pod, Problem, Resources, pod};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+/// Annotation of a Pod that `kthena up --simulate` made up: it belongs to this ModelServer
+/// (`namespace/name`) alone, whatever its labels match.
+pub const SIMULATED_FOR: &str = "kthena.simulator/model-server";
+
+/// Envoy's endpoints by address, and the picker's by ModelServer (one for each, if only an empty one).
+pub(super) fn compile(
+    resources: &Resources,
+    problems: &mut Vec<Problem>,
+) -> (Vec<EngineEndpoint>, BTreeMap<String, PickerPool>) {
+    let mut by_address: BTreeMap<SocketAddr, EngineEndpoint> = BTreeMap::new();
+    let mut pools = BTreeMap::new();
+    for server in &resources.model_servers {
+        let server_key = key(server);
+        let mut pool = PickerPool::default();
+        for pod in resources.pods.iter().filter(|pod| serves(pod, server, &server_key)) {
+            let Some(address) = address(pod, server, problems) else { continue };
+            let endpoint = by_address.entry(address).or_insert_with(|| EngineEndpoint {
+                address,
+                pod: key(pod),
+                servers: Vec::new(),
+            });
+            // Two Pods at one address (host network) are one endpoint.
+            if !endpoint.servers.contains(&server_key) {
+                endpoint.servers.push(server_key.clone());
+                pool.endpoints.push((address, endpoint.pod.clone()));
+            }
+        }
+        pools.insert(server_key, pool);
+    }
+    (by_address.into_values().collect(), pools)
+}
+
+fn serves(pod: &Pod, server: &ModelServer, server_key: &str) -> bool {
+    if let Some(alone) = pod.metadata.annotations.as_ref().and_then(|all| all.get(SIMULATED_FOR)) {
+        return alone == server_key;
+    }
+    ObjectRef::of(pod).namespace == ObjectRef::of(server).namespace
+        && pod::matches(&server.spec.workload_selector.match_labels, pod)
+}
+
+/// The endpoint's address; `None` for a Pod that cannot serve now, with a problem if it never will.
+fn address(pod: &Pod, server: &ModelServer, problems: &mut Vec<Problem>) -> Option<SocketAddr> {
+    if !pod::ready(pod) {
+        return None;
+    }
+    let Some(ip) = pod::pod_ip(pod) else {
+        let given = pod.status.as_ref().and_then(|status| status.pod_ip.as_deref());
+        let message = match given {
+            Some(text) => format!("`{text}` is not an IP address"),
+            None => "has no address yet".to_owned(),
+        };
+        problems.push(Problem::new(ObjectRef::of(pod), message).at("status.podIP"));
+        return None;
+    };
+    Some(SocketAddr::new(ip, server.spec.workload_port.port))
+}

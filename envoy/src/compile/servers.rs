@@ -1,0 +1,104 @@
+//! ModelServers as the table lists them: those that exist, and those that routes only name.
+
+use super::key;
+use crate::data_plane::PickerPool;
+use kthena_core::routing::{BackoffClass, Server, ServerState};
+use kthena_crds::model_server::Protocol;
+use kthena_crds::{ModelServer, ObjectRef, Problem, Resources};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Retries where `trafficPolicy.retry` is absent: the picker's list has five entries.
+const DEFAULT_RETRIES: u32 = 4;
+
+/// The table's servers, in the order in which routes name them.
+pub(super) struct Servers<'a> {
+    known: BTreeMap<String, &'a ModelServer>,
+    pools: &'a BTreeMap<String, PickerPool>,
+    listed: Vec<Server>,
+    indexes: BTreeMap<String, u32>,
+}
+
+impl<'a> Servers<'a> {
+    pub(super) fn new(resources: &'a Resources, pools: &'a BTreeMap<String, PickerPool>) -> Self {
+        let known = resources.model_servers.iter().map(|server| (key(server), server)).collect();
+        Self { known, pools, listed: Vec::new(), indexes: BTreeMap::new() }
+    }
+
+    /// The table's index of a ModelServer (`namespace/name`), and whether it exists.
+    pub(super) fn index(&mut self, name: &str) -> (u32, bool) {
+        let index = self.indexes.get(name).copied().unwrap_or_else(|| {
+            // A table of 2^32 servers does not fit in memory.
+            let index = self.listed.len() as u32;
+            self.listed.push(self.describe(name));
+            self.indexes.insert(name.to_owned(), index);
+            index
+        });
+        (index, self.known.contains_key(name))
+    }
+
+    pub(super) fn into_table(self) -> Vec<Server> {
+        self.listed
+    }
+
+    fn describe(&self, name: &str) -> Server {
+        let Some(server) = self.known.get(name) else {
+            return Server {
+                name: name.to_owned(),
+                state: ServerState::Missing,
+                model: None,
+                header_timeout_ms: 0,
+                retries: 0,
+                backoff: BackoffClass::Ms25,
+            };
+        };
+        let has_endpoints = self.pools.get(name).is_some_and(|pool| !pool.endpoints.is_empty());
+        let policy = server.spec.traffic_policy.as_ref();
+        let retry = policy.and_then(|policy| policy.retry.as_ref());
+        let interval = retry.map_or(BackoffClass::Ms25.interval(), |retry| retry.retry_interval.as_std());
+        let timeout = policy.and_then(|policy| policy.timeout).map_or(Duration::ZERO, |timeout| timeout.as_std());
+        Server {
+            name: name.to_owned(),
+            state: if has_endpoints { ServerState::Serving } else { ServerState::Empty },
+            model: server.spec.model().map(str::to_owned),
+            header_timeout_ms: millis(timeout),
+            retries: retry.and_then(|retry| retry.attempts()).unwrap_or(DEFAULT_RETRIES),
+            backoff: BackoffClass::at_least(interval).unwrap_or(BackoffClass::Ms5000),
+        }
+    }
+
+    /// What of each ModelServer is served otherwise than written.
+    pub(super) fn problems(&self, problems: &mut Vec<Problem>) {
+        for (name, server) in &self.known {
+            let object = ObjectRef::of(*server);
+            let mut say = |field: &str, message: &str| problems.push(Problem::new(object.clone(), message).at(field));
+            if self.pools.get(name).is_none_or(|pool| pool.endpoints.is_empty()) {
+                say("spec.workloadSelector", "no ready Pod matches");
+            }
+            unbuilt(server, &mut say);
+        }
+    }
+}
+
+fn unbuilt(server: &ModelServer, say: &mut impl FnMut(&str, &str)) {
+    let spec = &server.spec;
+    if spec.workload_port.protocol == Protocol::Https {
+        say("spec.workloadPort.protocol", "https is not available in this version, served over http");
+    }
+    if spec.workload_selector.pd_group.is_some() {
+        let message = "prefill/decode disaggregation is not available in this version, every Pod serves whole requests";
+        say("spec.workloadSelector.pdGroup", message);
+    }
+    if spec.kv_connector.is_some() {
+        say("spec.kvConnector", "KV connectors are not available in this version, served without");
+    }
+    let interval = spec.traffic_policy.as_ref().and_then(|policy| policy.retry.as_ref()).map(|r| r.retry_interval);
+    if interval.is_some_and(|interval| BackoffClass::at_least(interval.as_std()).is_none()) {
+        say("spec.trafficPolicy.retry.retryInterval", "longer than 5s, retried after 5s");
+    }
+}
+
+/// Whole milliseconds, rounded up so that a limit never becomes none.
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX)
+}

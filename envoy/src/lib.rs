@@ -1,0 +1,16 @@
+//! From resources to a running Envoy: compile (pure), render (pure), serve (xDS over ADS).
+//!
+//! [`compile`] turns what users wrote into a [`DataPlane`]; [`Snapshot::render`] turns that into Envoy's
+//! own resources; [`xds`] serves them and hears what Envoy refuses; [`bootstrap`] writes the little that
+//! Envoy must know before it asks.
+
+pub mod bootstrap;
+mod compile;
+mod data_plane;
+mod render;
+pub mod xds;
+
+pub use compile::{SIMULATED_FOR, Settings, compile};
+pub use data_plane::{DataPlane, EngineEndpoint, Listener, PickerPool};
+pub use render::{Sockets, Wiring};
+pub use xds::Snapshot;

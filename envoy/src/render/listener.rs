@@ -1,0 +1,54 @@
+//! LDS: a listener for clients.
+
+use super::{NAME, ads, duration, filters, replies, socket_address};
+use crate::data_plane::Listener as Described;
+use crate::xds::Resource;
+use envoy_types::pb::envoy::config::listener::v3::{Filter, FilterChain, Listener, filter};
+use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3::{
+    HttpConnectionManager, Rds, http_connection_manager::RouteSpecifier,
+};
+use envoy_types::pb::google::protobuf::BoolValue;
+use envoy_types::util::pack_any;
+use std::time::Duration;
+
+/// How long a stream may be silent. It runs before the first byte too, where Envoy's own 5 minutes would
+/// end long prompts.
+const STREAM_IDLE: Duration = Duration::from_secs(10 * 60);
+
+/// How long a client may take to send its headers.
+const HEADERS: Duration = Duration::from_secs(10);
+
+pub(super) fn render(listener: &Described) -> Resource {
+    let manager = HttpConnectionManager {
+        stat_prefix: listener.name.clone(),
+        route_specifier: Some(RouteSpecifier::Rds(Rds {
+            config_source: Some(ads()),
+            route_config_name: NAME.to_owned(),
+        })),
+        http_filters: filters::chain(),
+        local_reply_config: Some(replies::config()),
+        use_remote_address: Some(BoolValue { value: true }),
+        normalize_path: Some(BoolValue { value: true }),
+        merge_slashes: true,
+        always_set_request_id_in_response: true,
+        stream_idle_timeout: duration(STREAM_IDLE),
+        request_headers_timeout: duration(HEADERS),
+        ..Default::default()
+    };
+    (
+        listener.name.as_str(),
+        Listener {
+            name: listener.name.clone(),
+            address: Some(socket_address(listener.address)),
+            filter_chains: vec![FilterChain {
+                filters: vec![Filter {
+                    name: "envoy.filters.network.http_connection_manager".to_owned(),
+                    config_type: Some(filter::ConfigType::TypedConfig(pack_any(manager))),
+                }],
+                ..Default::default()
+            }],
+            ..Default::default()
+        },
+    )
+        .into()
+}

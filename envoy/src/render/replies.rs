@@ -1,0 +1,169 @@
+//! Envoy's own answers in the clients' shape, with upstream's texts.
+//!
+//! The filter's answers are marked and left alone; what remains is Envoy speaking: no endpoint could be
+//! reached, none was there, a timeout, a body over the last limit, a dead filter.
+
+use envoy_types::pb::envoy::config::accesslog::v3::{
+    AccessLogFilter, AndFilter, ComparisonFilter, HeaderFilter, ResponseFlagFilter, StatusCodeFilter,
+    access_log_filter::FilterSpecifier, comparison_filter::Op,
+};
+use envoy_types::pb::envoy::config::core::v3::{
+    RuntimeUInt32, SubstitutionFormatString, substitution_format_string::Format,
+};
+use envoy_types::pb::envoy::config::route::v3::{HeaderMatcher, header_matcher::HeaderMatchSpecifier};
+use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3::{
+    LocalReplyConfig, ResponseMapper,
+};
+use envoy_types::pb::envoy::r#type::matcher::v3::{StringMatcher, string_matcher::MatchPattern};
+use envoy_types::pb::google::protobuf::{Struct, UInt32Value, Value, value::Kind};
+use kthena_core::reply::{Shape, error_type};
+use kthena_core::wire;
+
+/// When Envoy answers, and what the client reads then.
+struct Case {
+    /// Envoy's response flags; empty for any.
+    flags: &'static [&'static str],
+    /// The lowest status it answers.
+    at_least: u32,
+    /// The status that the client gets; `None` keeps Envoy's.
+    status: Option<u32>,
+    /// `error.code`
+    code: &'static str,
+    /// `error.message`; `%LOCAL_REPLY_BODY%` is Envoy's own text.
+    message: &'static str,
+}
+
+const CASES: [Case; 6] = [
+    Case {
+        flags: &["UT", "SI", "DT", "UMSDR"],
+        at_least: 0,
+        status: Some(504),
+        code: "timeout",
+        message: "request to pod timed out",
+    },
+    Case {
+        flags: &["UF", "UC", "UR", "URX", "LR", "UPE", "UO"],
+        at_least: 0,
+        status: Some(503),
+        code: "upstream_failed",
+        message: "request to all pods failed",
+    },
+    Case {
+        flags: &["UH", "NC"],
+        at_least: 0,
+        status: Some(503),
+        code: "no_available_pods",
+        message: "no available pods",
+    },
+    Case { flags: &[], at_least: 500, status: None, code: "internal_error", message: "%LOCAL_REPLY_BODY%" },
+    Case { flags: &[], at_least: 413, status: None, code: "request_too_large", message: "%LOCAL_REPLY_BODY%" },
+    Case { flags: &[], at_least: 400, status: None, code: "bad_request", message: "%LOCAL_REPLY_BODY%" },
+];
+
+pub(super) fn config() -> LocalReplyConfig {
+    let mut mappers = vec![not_ready()];
+    for shape in [Shape::Anthropic, Shape::OpenAi] {
+        mappers.extend(CASES.iter().map(|case| mapper(case, shape)));
+    }
+    LocalReplyConfig { mappers, body_format: None }
+}
+
+/// `/readyz` while the picker is away.
+fn not_ready() -> ResponseMapper {
+    ResponseMapper {
+        filter: Some(path("/readyz")),
+        body_format_override: Some(json(object([("message", string("router is not ready"))]))),
+        ..Default::default()
+    }
+}
+
+fn mapper(case: &Case, shape: Shape) -> ResponseMapper {
+    let mut filters = vec![unmarked()];
+    if shape == Shape::Anthropic {
+        filters.push(path("/v1/messages"));
+    }
+    if !case.flags.is_empty() {
+        let flags = case.flags.iter().map(|flag| (*flag).to_owned()).collect();
+        filters.push(filter(FilterSpecifier::ResponseFlagFilter(ResponseFlagFilter { flags })));
+    }
+    filters.push(status_from(case.at_least));
+    let status = case.status.unwrap_or(case.at_least);
+    let r#type = string(error_type(shape, u16::try_from(status.max(400)).unwrap_or(500)));
+    let message = string(case.message);
+    let body = match shape {
+        Shape::OpenAi => object([(
+            "error",
+            structure(object([
+                ("message", message),
+                ("type", r#type),
+                ("param", Value { kind: Some(Kind::NullValue(0)) }),
+                ("code", string(case.code)),
+            ])),
+        )]),
+        Shape::Anthropic => {
+            let error = structure(object([("type", r#type), ("message", message)]));
+            object([("type", string("error")), ("error", error)])
+        }
+    };
+    ResponseMapper {
+        filter: Some(filter(FilterSpecifier::AndFilter(AndFilter { filters }))),
+        status_code: case.status.map(|value| UInt32Value { value }),
+        body_format_override: Some(json(body)),
+        ..Default::default()
+    }
+}
+
+fn filter(specifier: FilterSpecifier) -> AccessLogFilter {
+    AccessLogFilter { filter_specifier: Some(specifier) }
+}
+
+/// Not one of the filter's own answers.
+fn unmarked() -> AccessLogFilter {
+    filter(FilterSpecifier::HeaderFilter(HeaderFilter {
+        header: Some(HeaderMatcher {
+            name: wire::LOCAL_REPLY.to_owned(),
+            header_match_specifier: Some(HeaderMatchSpecifier::PresentMatch(true)),
+            invert_match: true,
+            ..Default::default()
+        }),
+    }))
+}
+
+fn path(prefix: &str) -> AccessLogFilter {
+    filter(FilterSpecifier::HeaderFilter(HeaderFilter {
+        header: Some(HeaderMatcher {
+            name: ":path".to_owned(),
+            header_match_specifier: Some(HeaderMatchSpecifier::StringMatch(StringMatcher {
+                match_pattern: Some(MatchPattern::Prefix(prefix.to_owned())),
+                ..Default::default()
+            })),
+            ..Default::default()
+        }),
+    }))
+}
+
+fn status_from(at_least: u32) -> AccessLogFilter {
+    filter(FilterSpecifier::StatusCodeFilter(StatusCodeFilter {
+        comparison: Some(ComparisonFilter {
+            op: Op::Ge.into(),
+            // Envoy wants a runtime key even where none is set.
+            value: Some(RuntimeUInt32 { default_value: at_least, runtime_key: "kthena.replies".to_owned() }),
+        }),
+    }))
+}
+
+fn json(body: Struct) -> SubstitutionFormatString {
+    SubstitutionFormatString { format: Some(Format::JsonFormat(body)), ..Default::default() }
+}
+
+fn object<const N: usize>(fields: [(&str, Value); N]) -> Struct {
+    Struct { fields: fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect() }
+}
+
+fn structure(fields: Struct) -> Value {
+    Value { kind: Some(Kind::StructValue(fields)) }
+}
+
+fn string(value: &str) -> Value {
+    Value { kind: Some(Kind::StringValue(value.to_owned())) }
+}

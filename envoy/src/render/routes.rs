@@ -1,0 +1,124 @@
+//! RDS: health, and one route to the engines for each back-off class.
+
+use super::filters::EXT_PROC;
+use super::{ENGINES, NAME, PICKER, duration, uint32};
+use crate::xds::Resource;
+use envoy_types::pb::envoy::config::core::v3::{DataSource, HeaderValue, HeaderValueOption, data_source};
+use envoy_types::pb::envoy::config::route::v3::{
+    DirectResponseAction, HeaderMatcher, RetryPolicy, Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost,
+    header_matcher::HeaderMatchSpecifier, retry_policy::RetryBackOff, route, route_action, route_match,
+};
+use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::{ExtProcPerRoute, ext_proc_per_route::Override};
+use envoy_types::pb::envoy::r#type::matcher::v3::{StringMatcher, string_matcher::MatchPattern};
+use envoy_types::pb::google::protobuf::UInt64Value;
+use envoy_types::util::pack_any;
+use kthena_core::routing::BackoffClass;
+use kthena_core::wire;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Envoy's own limit lies above the filter's, so that the client gets the filter's answer.
+const ROOM_ABOVE_LIMIT: u64 = 1 << 20;
+
+pub(super) fn render(classes: &[BackoffClass], max_request_body_bytes: u64) -> Resource {
+    let mut routes = vec![healthz(), readyz()];
+    routes.extend(classes.iter().map(|class| engines(Some(*class))));
+    // What the filter has not seen through yet: its body is buffered under this route.
+    routes.push(engines(None));
+    (
+        NAME,
+        RouteConfiguration {
+            name: NAME.to_owned(),
+            virtual_hosts: vec![VirtualHost {
+                name: NAME.to_owned(),
+                domains: vec!["*".to_owned()],
+                routes,
+                // A paused body beyond the buffer (1 MiB by default) would get Envoy's plain 413, and one
+                // beyond it is never retried.
+                request_body_buffer_limit: Some(UInt64Value { value: max_request_body_bytes + ROOM_ABOVE_LIMIT }),
+                ..Default::default()
+            }],
+            ..Default::default()
+        },
+    )
+        .into()
+}
+
+/// Answered by Envoy alone: it says that this process serves, not that the picker does.
+fn healthz() -> Route {
+    let body = DataSource {
+        specifier: Some(data_source::Specifier::InlineString(r#"{"message":"ok"}"#.to_owned())),
+        ..Default::default()
+    };
+    Route {
+        response_headers_to_add: vec![HeaderValueOption {
+            header: Some(HeaderValue {
+                key: "content-type".to_owned(),
+                value: "application/json".to_owned(),
+                ..Default::default()
+            }),
+            append_action: 2, // OVERWRITE_IF_EXISTS_OR_ADD
+            ..Default::default()
+        }],
+        ..without_pick(
+            "/healthz",
+            route::Action::DirectResponse(DirectResponseAction { status: 200, body: Some(body), ..Default::default() }),
+        )
+    }
+}
+
+/// Answered by the picker; when it is away, by [`super::replies`].
+fn readyz() -> Route {
+    let to_picker = RouteAction {
+        cluster_specifier: Some(route_action::ClusterSpecifier::Cluster(PICKER.to_owned())),
+        timeout: duration(Duration::from_secs(2)),
+        ..Default::default()
+    };
+    without_pick("/readyz", route::Action::Route(to_picker))
+}
+
+fn without_pick(path: &str, action: route::Action) -> Route {
+    let disabled = ExtProcPerRoute { r#override: Some(Override::Disabled(true)) };
+    Route {
+        r#match: Some(RouteMatch {
+            path_specifier: Some(route_match::PathSpecifier::Path(path.to_owned())),
+            ..Default::default()
+        }),
+        action: Some(action),
+        typed_per_filter_config: HashMap::from([(EXT_PROC.to_owned(), pack_any(disabled))]),
+        ..Default::default()
+    }
+}
+
+fn engines(class: Option<BackoffClass>) -> Route {
+    let headers = class.map(|class| HeaderMatcher {
+        name: wire::BACKOFF.to_owned(),
+        header_match_specifier: Some(HeaderMatchSpecifier::StringMatch(StringMatcher {
+            match_pattern: Some(MatchPattern::Exact(class.name().to_owned())),
+            ..Default::default()
+        })),
+        ..Default::default()
+    });
+    let pause = duration(class.unwrap_or(BackoffClass::Ms25).interval());
+    Route {
+        name: format!("engines-{}", class.map_or("unseen", BackoffClass::name)),
+        r#match: Some(RouteMatch {
+            path_specifier: Some(route_match::PathSpecifier::Prefix("/".to_owned())),
+            headers: headers.into_iter().collect(),
+            ..Default::default()
+        }),
+        action: Some(route::Action::Route(RouteAction {
+            cluster_specifier: Some(route_action::ClusterSpecifier::Cluster(ENGINES.to_owned())),
+            // Streams last as long as they last; the ModelServer's timeout bounds each try's headers.
+            timeout: duration(Duration::ZERO),
+            // When, and how often, comes in the request's headers; the pause cannot.
+            retry_policy: Some(RetryPolicy {
+                num_retries: uint32(0),
+                retry_back_off: Some(RetryBackOff { base_interval: pause.clone(), max_interval: pause }),
+                ..Default::default()
+            }),
+            ..Default::default()
+        })),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,85 @@
+use super::*;
+use crate::data_plane::EngineEndpoint;
+use crate::{Settings, compile};
+use envoy_types::pb::envoy::config::cluster::v3::Cluster;
+use envoy_types::pb::envoy::config::core::v3::TypedExtensionConfig;
+use envoy_types::pb::envoy::config::endpoint::v3::{ClusterLoadAssignment, lb_endpoint};
+use envoy_types::pb::envoy::config::listener::v3::Listener;
+use envoy_types::pb::envoy::config::route::v3::{RouteConfiguration, route};
+use envoy_types::pb::google::protobuf::value::Kind;
+use kthena_core::routing::BackoffClass;
+use kthena_crds::Resources;
+use prost::{Message, Name};
+
+fn wiring() -> Wiring {
+    Wiring { sockets: Sockets::in_directory(Path::new("/run/kthena")), wasm: "/lib/filter.wasm".into() }
+}
+
+fn unpack<M: Message + Name + Default>(resource: &Resource) -> M {
+    assert_eq!(resource.body.type_url, M::type_url());
+    M::decode(resource.body.value.as_slice()).unwrap()
+}
+
+fn names<M: Name>(snapshot: &Snapshot) -> Vec<String> {
+    let of_type = snapshot.types().filter(|(url, _)| *url == M::type_url());
+    of_type.flat_map(|(_, resources)| resources).map(|resource| resource.name.clone()).collect()
+}
+
+#[test]
+fn the_shape_is_constant() {
+    let data_plane = compile(&Resources::default(), &Settings::default());
+    let snapshot = Snapshot::render(&data_plane, &wiring()).unwrap();
+    assert_eq!(names::<Cluster>(&snapshot), data_plane.clusters);
+    assert_eq!(names::<ClusterLoadAssignment>(&snapshot), [ENGINES]);
+    assert_eq!(names::<Listener>(&snapshot), [NAME]);
+    assert_eq!(names::<RouteConfiguration>(&snapshot), [NAME]);
+    assert_eq!(names::<TypedExtensionConfig>(&snapshot), [NAME]);
+}
+
+#[test]
+fn every_type_that_is_rendered_is_served() {
+    let data_plane = compile(&Resources::default(), &Settings::default());
+    let snapshot = Snapshot::render(&data_plane, &wiring()).unwrap();
+    for (url, _) in snapshot.types() {
+        assert!(crate::xds::TYPE_URLS.iter().any(|served| served == url), "{url}");
+    }
+}
+
+#[test]
+fn an_endpoint_carries_every_model_server_it_belongs_to() {
+    let address = "[fd00::1]:8000".parse().unwrap();
+    let servers = vec!["default/a".to_owned(), "default/b".to_owned()];
+    let assignment: ClusterLoadAssignment =
+        unpack(&endpoints::render(&[EngineEndpoint { address, pod: "default/p".to_owned(), servers }]));
+    let endpoint = &assignment.endpoints[0].lb_endpoints[0];
+    let Some(lb_endpoint::HostIdentifier::Endpoint(host)) = &endpoint.host_identifier else { panic!("an address") };
+    assert_eq!(host.address, Some(socket_address(address)));
+    let tags = &endpoint.metadata.as_ref().unwrap().filter_metadata["envoy.lb"].fields["ms"];
+    let Some(Kind::ListValue(list)) = &tags.kind else { panic!("a list") };
+    let list: Vec<_> = list.values.iter().map(|value| value.kind.clone().unwrap()).collect();
+    assert_eq!(list, [Kind::StringValue("default/a".into()), Kind::StringValue("default/b".into())]);
+}
+
+#[test]
+fn every_back_off_class_has_its_route_before_the_one_that_takes_the_rest() {
+    let table: RouteConfiguration = unpack(&routes::render(&BackoffClass::ALL, 1000));
+    let host = &table.virtual_hosts[0];
+    assert_eq!(host.request_body_buffer_limit.as_ref().unwrap().value, 1000 + (1 << 20));
+    let engines: Vec<_> = host
+        .routes
+        .iter()
+        .filter_map(|route| match &route.action {
+            Some(route::Action::Route(action)) if route.name.starts_with("engines") => Some((route, action)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(engines.len(), BackoffClass::ALL.len() + 1);
+    let (rest, rest_action) = engines.last().unwrap();
+    assert!(rest.r#match.as_ref().unwrap().headers.is_empty());
+    assert_eq!(host.routes.last().unwrap().name, rest.name);
+    assert_eq!(rest_action.timeout, duration(std::time::Duration::ZERO), "streams are not cut");
+    for ((_, action), class) in engines.iter().zip(BackoffClass::ALL) {
+        let pause = action.retry_policy.as_ref().unwrap().retry_back_off.as_ref().unwrap();
+        assert_eq!(pause.base_interval, duration(class.interval()));
+    }
+}

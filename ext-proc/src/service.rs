@@ -1,0 +1,82 @@
+//! ext_proc, headers only: one message in, one out, and the stream's end is the request's end.
+//!
+//! Envoy keeps the stream open until the request is over, whatever ends it (the filter asks for response
+//! trailers that never come), and then closes it. The request's ticket lives in the stream's state, so it
+//! is released exactly once: by the end of the stream, by its reset, or by Envoy's death.
+
+mod convert;
+
+use crate::picker::{Picker, Ticket};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::{Json, Router, routing::get};
+use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::{
+    ExternalProcessor, ExternalProcessorServer,
+};
+use envoy_types::pb::envoy::service::ext_proc::v3::{ProcessingRequest, ProcessingResponse};
+use futures::{Stream, stream};
+use std::pin::Pin;
+use std::sync::Arc;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status, Streaming};
+
+struct Service {
+    picker: Arc<Picker>,
+}
+
+/// Everything that is served on the picker's socket: ext_proc, and `/readyz` for Envoy's listener.
+pub fn routes(picker: Arc<Picker>) -> Routes {
+    let health = Router::new().route("/readyz", get(readyz)).with_state(Arc::clone(&picker));
+    Routes::from(health).add_service(ExternalProcessorServer::new(Service { picker }))
+}
+
+async fn readyz(State(picker): State<Arc<Picker>>) -> impl IntoResponse {
+    let (status, message) = match picker.ready() {
+        true => (StatusCode::OK, "router is ready"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "router is not ready"),
+    };
+    (status, Json(serde_json::json!({ "message": message })))
+}
+
+/// One request's stream.
+struct Exchange {
+    picker: Arc<Picker>,
+    requests: Streaming<ProcessingRequest>,
+    ticket: Option<Ticket>,
+}
+
+impl Exchange {
+    async fn next(mut self) -> Option<(Result<ProcessingResponse, Status>, Self)> {
+        loop {
+            // An error is the other side going away: the request is over.
+            let message = self.requests.message().await.ok()??;
+            if let Some(answer) = self.answer(&message) {
+                return Some((Ok(answer), self));
+            }
+        }
+    }
+
+    fn answer(&mut self, message: &ProcessingRequest) -> Option<ProcessingResponse> {
+        let Some(asked) = convert::asked(message) else { return convert::pass(message) };
+        let picked = self.picker.pick(&asked.request(), || fastrand::u64(..));
+        let destination = picked.map(|(decision, ticket)| {
+            self.ticket = ticket;
+            decision.destination()
+        });
+        Some(convert::destination(destination.filter(|list| !list.is_empty())))
+    }
+}
+
+#[tonic::async_trait]
+impl ExternalProcessor for Service {
+    type ProcessStream = Pin<Box<dyn Stream<Item = Result<ProcessingResponse, Status>> + Send>>;
+
+    async fn process(
+        &self,
+        request: Request<Streaming<ProcessingRequest>>,
+    ) -> Result<Response<Self::ProcessStream>, Status> {
+        let exchange = Exchange { picker: Arc::clone(&self.picker), requests: request.into_inner(), ticket: None };
+        Ok(Response::new(Box::pin(stream::unfold(exchange, Exchange::next))))
+    }
+}

@@ -1,0 +1,134 @@
+//! Between ext_proc's messages and the picker's words.
+
+use envoy_types::pb::envoy::config::core::v3::{
+    HeaderValue, HeaderValueOption, header_value_option::HeaderAppendAction,
+};
+use envoy_types::pb::envoy::service::ext_proc::v3::{
+    BodyResponse, CommonResponse, HeaderMutation, HeadersResponse, ProcessingRequest, ProcessingResponse,
+    TrailersResponse, processing_request, processing_response,
+};
+use kthena_core::scheduling::Request;
+use kthena_core::wire;
+
+/// What the filter said of a request.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Asked {
+    target: String,
+    model: String,
+}
+
+impl Asked {
+    pub(super) fn request(&self) -> Request<'_> {
+        Request { target: &self.target, model: &self.model }
+    }
+}
+
+/// The question in a message; `None` for a message that asks none.
+pub(super) fn asked(message: &ProcessingRequest) -> Option<Asked> {
+    let Some(processing_request::Request::RequestHeaders(headers)) = &message.request else { return None };
+    let mut asked = Asked::default();
+    for header in headers.headers.iter().flat_map(|map| &map.headers) {
+        match header.key.as_str() {
+            wire::TARGET => asked.target = value(header),
+            wire::UPSTREAM_MODEL => asked.model = value(header),
+            _ => {}
+        }
+    }
+    Some(asked)
+}
+
+/// Envoy fills one of the two, by its version and settings.
+fn value(header: &HeaderValue) -> String {
+    if header.raw_value.is_empty() {
+        header.value.clone()
+    } else {
+        String::from_utf8_lossy(&header.raw_value).into_owned()
+    }
+}
+
+/// The answer to the question: where to go, or nothing, which leaves it to Envoy.
+pub(super) fn destination(list: Option<String>) -> ProcessingResponse {
+    let set = list.map(|list| HeaderValueOption {
+        header: Some(HeaderValue {
+            key: wire::DESTINATION.to_owned(),
+            raw_value: list.into_bytes(),
+            ..Default::default()
+        }),
+        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
+        ..Default::default()
+    });
+    let mutation = set.map(|option| HeaderMutation { set_headers: vec![option], ..Default::default() });
+    let response = CommonResponse { header_mutation: mutation, ..Default::default() };
+    response_of(processing_response::Response::RequestHeaders(HeadersResponse { response: Some(response) }))
+}
+
+/// The answer to a message that asks nothing: go on. `None` where none is due.
+pub(super) fn pass(message: &ProcessingRequest) -> Option<ProcessingResponse> {
+    use processing_request::Request as Asked;
+    use processing_response::Response as Answer;
+    let answer = match message.request.as_ref()? {
+        Asked::RequestHeaders(_) => Answer::RequestHeaders(HeadersResponse::default()),
+        Asked::ResponseHeaders(_) => Answer::ResponseHeaders(HeadersResponse::default()),
+        Asked::RequestBody(_) => Answer::RequestBody(BodyResponse::default()),
+        Asked::ResponseBody(_) => Answer::ResponseBody(BodyResponse::default()),
+        Asked::RequestTrailers(_) => Answer::RequestTrailers(TrailersResponse::default()),
+        Asked::ResponseTrailers(_) => Answer::ResponseTrailers(TrailersResponse::default()),
+    };
+    Some(response_of(answer))
+}
+
+fn response_of(response: processing_response::Response) -> ProcessingResponse {
+    ProcessingResponse { response: Some(response), ..Default::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use envoy_types::pb::envoy::config::core::v3::HeaderMap;
+    use envoy_types::pb::envoy::service::ext_proc::v3::{HttpHeaders, HttpTrailers};
+
+    fn header(key: &str, raw: &str, value: &str) -> HeaderValue {
+        HeaderValue { key: key.to_owned(), raw_value: raw.as_bytes().to_vec(), value: value.to_owned() }
+    }
+
+    fn message(request: processing_request::Request) -> ProcessingRequest {
+        ProcessingRequest { request: Some(request), ..Default::default() }
+    }
+
+    #[test]
+    fn the_question_is_read_from_raw_or_plain_values() {
+        let headers = vec![
+            header(wire::TARGET, "default/a", ""),
+            header(wire::UPSTREAM_MODEL, "", "m"),
+            header("user-agent", "x", ""),
+        ];
+        let headers = HttpHeaders { headers: Some(HeaderMap { headers }), ..Default::default() };
+        let asked = asked(&message(processing_request::Request::RequestHeaders(headers))).unwrap();
+        assert_eq!(asked, Asked { target: "default/a".into(), model: "m".into() });
+    }
+
+    #[test]
+    fn the_answer_sets_the_destination_or_nothing() {
+        let Some(processing_response::Response::RequestHeaders(headers)) = destination(Some("a:1,b:1".into())).response
+        else {
+            panic!("an answer to headers")
+        };
+        let mutation = headers.response.unwrap().header_mutation.unwrap();
+        let set = mutation.set_headers[0].header.as_ref().unwrap();
+        assert_eq!((set.key.as_str(), set.raw_value.as_slice()), (wire::DESTINATION, &b"a:1,b:1"[..]));
+
+        let Some(processing_response::Response::RequestHeaders(headers)) = destination(None).response else {
+            panic!("an answer to headers")
+        };
+        assert_eq!(headers.response.unwrap().header_mutation, None);
+    }
+
+    #[test]
+    fn what_asks_nothing_passes() {
+        let trailers = message(processing_request::Request::ResponseTrailers(HttpTrailers::default()));
+        assert_eq!(asked(&trailers), None);
+        let answer = pass(&trailers).unwrap().response.unwrap();
+        assert!(matches!(answer, processing_response::Response::ResponseTrailers(_)));
+        assert_eq!(pass(&ProcessingRequest::default()), None);
+    }
+}
