@@ -1,0 +1,183 @@
+//! What a generating request asks for, whichever path it came by.
+
+use serde_json::{Map, Value};
+
+use super::failure::Failure;
+use super::fields::{Fields, truthy};
+use crate::engine::Prompt;
+
+/// A request, read.
+#[derive(Debug)]
+pub struct Ask {
+    /// As sent; absent or empty means the main served name.
+    pub model: Option<String>,
+    pub prompts: Vec<Prompt>,
+    pub sampling: Sampling,
+    pub stream: bool,
+    pub usage: UsageMode,
+    /// The client's own id for the request.
+    pub request_id: Option<String>,
+}
+
+/// When a stream says how many tokens it used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UsageMode {
+    Never,
+    /// In one event of its own, the last before `[DONE]`.
+    AtEnd,
+    /// With every event, and at the end too.
+    Always,
+}
+
+/// The parameters that vLLM checks after the model's name.
+#[derive(Debug)]
+pub struct Sampling {
+    pub copies: i64,
+    pub tokens: i64,
+    pub temperature: Option<f64>,
+    pub top_p: Option<f64>,
+}
+
+/// vLLM's default for completions. Its chat default is "until the model stops", which a simulated
+/// model never does, so both have this one.
+const DEFAULT_TOKENS: i64 = 16;
+
+/// vLLM's `VLLM_MAX_N_SEQUENCES`.
+const MAX_COPIES: i64 = 16_384;
+
+// === impl Ask ===
+
+impl Ask {
+    /// Reads the fields that both paths have; `token_fields` name the token limit, first wins.
+    pub fn read(fields: &mut Fields<'_>, token_fields: &[&str], prompts: Vec<Prompt>) -> Self {
+        let model = fields.string("model").map(str::to_owned);
+        let limits: Vec<i64> = token_fields.iter().filter_map(|name| fields.integer(name)).collect();
+        let copies = fields.integer("n").unwrap_or(1);
+        let stream = fields.flag("stream");
+        let usage = fields.nested("stream_options", UsageMode::read).unwrap_or(UsageMode::Never);
+        Self {
+            model,
+            prompts,
+            sampling: Sampling {
+                copies,
+                tokens: limits.first().copied().unwrap_or(DEFAULT_TOKENS),
+                temperature: fields.float("temperature"),
+                top_p: fields.float("top_p"),
+            },
+            stream,
+            usage,
+            request_id: fields.string("request_id").map(str::to_owned),
+        }
+    }
+}
+
+/// vLLM looks at this before it looks at any field's type.
+///
+/// # Errors
+///
+/// Stream options without a stream.
+pub fn check_stream_options(object: &Map<String, Value>) -> Result<(), Failure> {
+    if truthy(object.get("stream_options")) && !truthy(object.get("stream")) {
+        let message = "Stream options can only be defined when `stream=True`.";
+        return Err(Failure::parameter("stream_options", message, None));
+    }
+    Ok(())
+}
+
+// === impl UsageMode ===
+
+impl UsageMode {
+    fn read(fields: &mut Fields<'_>) -> Self {
+        match (fields.flag("include_usage"), fields.flag("continuous_usage_stats")) {
+            (false, _) => Self::Never,
+            (true, false) => Self::AtEnd,
+            (true, true) => Self::Always,
+        }
+    }
+}
+
+// === impl Sampling ===
+
+impl Sampling {
+    /// Copies of each prompt, and tokens of each copy; both at least one.
+    ///
+    /// # Errors
+    ///
+    /// vLLM's 400 for the first parameter out of its range.
+    pub fn check(&self) -> Result<(usize, u32), Failure> {
+        let copies = match self.copies {
+            ..1 => {
+                let message = format!("n must be at least 1, got {}.", self.copies);
+                return Err(Failure::bad_request(message));
+            }
+            copies => usize::try_from(copies.min(MAX_COPIES + 1)).unwrap_or(usize::MAX),
+        };
+        if self.copies > MAX_COPIES {
+            return Err(Failure::bad_request(format!(
+                "n must be at most {MAX_COPIES}, got {}. To increase this limit, set the \
+                 VLLM_MAX_N_SEQUENCES environment variable.",
+                self.copies
+            )));
+        }
+        let refuse = |name: &str, rule: &str, value: String| {
+            Failure::parameter(name, &format!("{name} must be {rule}, got {value}."), Some(value))
+        };
+        if let Some(value) = self.temperature {
+            let rule = match value {
+                _ if !value.is_finite() => Some("a finite number"),
+                _ if value < 0.0 => Some("non-negative"),
+                _ if value > 2.0 => Some("in [0, 2]"),
+                _ => None,
+            };
+            if let Some(rule) = rule {
+                return Err(refuse("temperature", rule, format!("{value:?}")));
+            }
+        }
+        if let Some(value) = self.top_p.filter(|value| !(*value > 0.0 && *value <= 1.0)) {
+            return Err(refuse("top_p", "in (0, 1]", format!("{value:?}")));
+        }
+        if self.tokens < 1 {
+            return Err(refuse("max_tokens", "at least 1", self.tokens.to_string()));
+        }
+        Ok((copies, u32::try_from(self.tokens).unwrap_or(u32::MAX)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(sampling: Sampling) -> String {
+        match sampling.check() {
+            Ok(accepted) => format!("{accepted:?}"),
+            Err(Failure::Error { message, .. }) => message,
+            Err(Failure::Detail { detail, .. }) => detail.to_owned(),
+        }
+    }
+
+    #[test]
+    fn parameters_out_of_range_are_refused_in_the_words_of_vllm() {
+        let good = || Sampling { copies: 2, tokens: i64::MAX, temperature: Some(2.0), top_p: Some(1.0) };
+        assert_eq!(message(good()), format!("(2, {})", u32::MAX));
+        for (sampling, expected) in [
+            (Sampling { top_p: Some(2.0), ..good() }, "top_p must be in (0, 1], got 2.0. (parameter=top_p, value=2.0)"),
+            (Sampling { top_p: Some(0.0), ..good() }, "top_p must be in (0, 1], got 0.0. (parameter=top_p, value=0.0)"),
+            (
+                Sampling { temperature: Some(-0.5), ..good() },
+                "temperature must be non-negative, got -0.5. (parameter=temperature, value=-0.5)",
+            ),
+            (
+                Sampling { temperature: Some(3.0), ..good() },
+                "temperature must be in [0, 2], got 3.0. (parameter=temperature, value=3.0)",
+            ),
+            (Sampling { tokens: 0, ..good() }, "max_tokens must be at least 1, got 0. (parameter=max_tokens, value=0)"),
+            (Sampling { copies: 0, ..good() }, "n must be at least 1, got 0."),
+            (
+                Sampling { copies: i64::MAX, ..good() },
+                "n must be at most 16384, got 9223372036854775807. To increase this limit, set the VLLM_MAX_N_SEQUENCES environment variable.",
+            ),
+        ] {
+            assert_eq!(message(sampling), expected);
+        }
+    }
+}

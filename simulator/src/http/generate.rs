@@ -1,0 +1,96 @@
+//! From a request to its answer, whole or streamed.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+
+use super::ask::Ask;
+use super::failure::Failure;
+use super::stream::EventStream;
+use super::{App, unix_now};
+use crate::engine::Work;
+use crate::wire::{Counts, Head, Piece, chat, completion};
+
+/// Which of the two paths a request came by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Face {
+    Chat,
+    Completion,
+}
+
+/// Answers a request that could be read.
+///
+/// # Errors
+///
+/// An unknown model, a parameter out of range, or an engine that was told to stop.
+pub async fn answer(app: &App, headers: &HeaderMap, face: Face, ask: Ask) -> Result<Response, Failure> {
+    let model = app
+        .catalog
+        .resolve(ask.model.as_deref())
+        .ok_or_else(|| Failure::unknown_model(ask.model.as_deref().unwrap_or_default(), app.catalog.served()))?;
+    let (copies, tokens) = ask.sampling.check()?;
+    let id = match (headers.get("x-request-id"), ask.request_id) {
+        (Some(id), _) => String::from_utf8_lossy(id.as_bytes()).into_owned(),
+        (None, Some(id)) => id,
+        (None, None) => app.next_id(),
+    };
+    let work = Work { model: &model, prompts: &ask.prompts, copies, tokens };
+    let generation = app.engine.start(&work);
+    let counts = Counts {
+        prompt: ask.prompts.iter().map(|prompt| prompt.tokens).sum(),
+        completion: generation.choices() as u64 * u64::from(generation.length()),
+    };
+    let head = Head {
+        id: format!("{}-{id}", face.id_prefix()),
+        created: unix_now(),
+        model,
+        fingerprint: app.fingerprint.clone(),
+    };
+    if ask.stream {
+        let prompts = ask.prompts.iter().map(|prompt| prompt.tokens).collect();
+        let events = EventStream::new(face, head, generation, ask.usage, prompts, counts);
+        return Ok(typed("text/event-stream; charset=utf-8", events.into_body()));
+    }
+    let texts = generation.complete().await?;
+    Ok(typed("application/json", Body::from(face.whole(&head, &texts, counts))))
+}
+
+fn typed(content_type: &'static str, body: Body) -> Response {
+    let content_type = HeaderValue::from_static(content_type);
+    ([(header::CONTENT_TYPE, content_type)], body).into_response()
+}
+
+// === impl Face ===
+
+impl Face {
+    fn id_prefix(self) -> &'static str {
+        match self {
+            Self::Chat => "chatcmpl",
+            Self::Completion => "cmpl",
+        }
+    }
+
+    fn whole(self, head: &Head, texts: &[String], counts: Counts) -> Bytes {
+        match self {
+            Self::Chat => chat::whole(head, texts, counts),
+            Self::Completion => completion::whole(head, texts, counts),
+        }
+    }
+
+    /// One token's event.
+    pub fn piece(self, head: &Head, piece: &Piece<'_>) -> Bytes {
+        match self {
+            Self::Chat => chat::piece(head, piece),
+            Self::Completion => completion::piece(head, piece),
+        }
+    }
+
+    /// The event with the counts of the whole stream.
+    pub fn totals(self, head: &Head, counts: Counts) -> Bytes {
+        match self {
+            Self::Chat => chat::totals(head, counts),
+            Self::Completion => completion::totals(head, counts),
+        }
+    }
+}
