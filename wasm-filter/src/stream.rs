@@ -17,7 +17,7 @@ pub(crate) enum Stream {
     /// The headers are held while the body is scanned.
     Body(Box<Session>),
     /// On its way to an engine.
-    Forwarded(Answer),
+    Forwarded(Box<Answer>),
     /// Not ours: Envoy's own routes answer.
     Passed,
     /// We answered.
@@ -54,7 +54,7 @@ impl Stream {
                 self.set_http_request_header("content-length", Some(&length.to_string()));
             }
         }
-        *self = Self::Forwarded(forward.answer);
+        *self = Self::Forwarded(Box::new(forward.answer));
         Action::Continue
     }
 
@@ -81,7 +81,7 @@ impl HttpContext for Stream {
                 Action::Continue
             }
             Opening::Reply(reply) => self.reply(&reply),
-            Opening::Forward(forward) => self.forward(forward, 0),
+            Opening::Forward(forward) => self.forward(*forward, 0),
             Opening::Body(session) => {
                 *self = Self::Body(session);
                 Action::Pause

@@ -27,8 +27,9 @@ pub(super) fn cut<'b>(bytes: &'b [u8], cuts: &[Index]) -> Vec<&'b [u8]> {
 
 /// Whether serde_json takes `body` for one JSON object in UTF-8.
 ///
-/// `IgnoredAny` checks the syntax alone, as the scanner does: a number too large for a `f64` and a
-/// lone surrogate escape are well-formed. It knows no depth bound; generated bodies stay below ours.
+/// `IgnoredAny` checks the syntax alone, as the scanner does: a number too large for an `f64` and a
+/// lone surrogate escape are well-formed. Two refusals are the scanner's own, and generated bodies
+/// stay clear of them: nesting beyond 128 levels and a `model` beyond 4 KiB.
 fn is_object(body: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(body) else { return false };
     let object = text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{');

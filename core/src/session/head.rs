@@ -23,7 +23,7 @@ pub enum Opening {
     /// We answer.
     Reply(Reply),
     /// On its way without a body.
-    Forward(Forward),
+    Forward(Box<Forward>),
     /// Hold the headers and feed the body.
     Body(Box<Session>),
 }
@@ -71,7 +71,7 @@ impl Head {
                 return Err(Refusal::ModelMissing);
             }
             return route(routes, &self, model, random)
-                .map(|routed| Opening::Forward(Forward::new(&self, model, &routed)));
+                .map(|routed| Opening::Forward(Box::new(Forward::new(&self, model, &routed))));
         }
         let limit = routes.table().max_request_body_bytes;
         let announced =

@@ -114,7 +114,7 @@ fn engines(class: Option<BackoffClass>) -> Route {
             // When, and how often, comes in the request's headers; the pause cannot.
             retry_policy: Some(RetryPolicy {
                 num_retries: uint32(0),
-                retry_back_off: Some(RetryBackOff { base_interval: pause.clone(), max_interval: pause }),
+                retry_back_off: Some(RetryBackOff { base_interval: pause, max_interval: pause }),
                 ..Default::default()
             }),
             ..Default::default()

@@ -1,0 +1,87 @@
+# The front door: every command that CI or a newcomer runs is a target here, and `make` lists them.
+# Needed on the machine: a Rust toolchain, Python 3 with pip, a C linker; the rest is fetched.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+# Cargo uses all the cores itself, and its runs share one lock: side by side they would only wait.
+.NOTPARALLEL:
+# Cargo would take make's job server, of which recipes do not hand down the pipe, for its own.
+unexport MAKEFLAGS MFLAGS
+
+target := $(or $(CARGO_TARGET_DIR),target)
+wasm := $(target)/kthena_wasm_filter.wasm
+# CI builds what is committed, once: no lock file grown on the way, no incremental state to write.
+ifdef CI
+locked := --locked
+export CARGO_INCREMENTAL = 0
+endif
+
+# Lays the filter beside the binaries, where they look for it by default; atomically, as they may be running.
+beside = cp $(wasm) $(target)/$(1)/.kthena_wasm_filter.new && mv $(target)/$(1)/.kthena_wasm_filter.new $(target)/$(1)/$(notdir $(wasm))
+
+.PHONY: help build wasm envoy demo test check alone debug fuzz bless clean tools-present
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+build: tools-present wasm ## Build the release binaries and the filter into target/release
+	@echo "==> $@: kthena, kthena-router and kthena-simulator, optimised"
+	@cargo build $(locked) --release -p kthena -p kthena-router -p kthena-simulator
+	@$(call beside,release)
+
+wasm: tools-present ## Build the filter that runs inside Envoy (WebAssembly)
+	@echo "==> $@: the filter for wasm32-wasip1"
+	@tools/wasm-cargo build
+
+envoy: tools-present ## Fetch the Envoy that we are built against, and print its path
+	@echo "==> $@: the pinned Envoy, fetched once a machine"
+	@tools/envoy
+
+demo: build envoy ## Build everything, serve real requests on this machine and say where each went
+	@echo "==> $@: real requests through Envoy to simulated engines"
+	@KTHENA_ENVOY="$$(tools/envoy)"; export KTHENA_ENVOY; tools/demo
+
+test: envoy wasm check alone debug ## Everything that CI asks: check, then unit, golden and process tests
+	@echo "==> $@: unit, golden and process tests"
+	@KTHENA_ENVOY="$$(tools/envoy)"; export KTHENA_ENVOY; cargo test $(locked) --workspace
+
+check: tools-present ## Formatting, and clippy without a warning, native and wasm32
+	@echo "==> $@: formatting"
+	@cargo fmt --all --check
+	@echo "==> $@: clippy, native"
+	@cargo clippy $(locked) --workspace --all-targets -- -D warnings
+	@echo "==> $@: clippy, wasm32-wasip1"
+	@tools/wasm-cargo clippy
+
+# Together, one crate would compile thanks to features that only another asked for. For wasm32,
+# `check` already takes core and the filter one at a time.
+alone: tools-present
+	@echo "==> $@: core, crds and simulator, each by itself"
+	@for crate in kthena-core kthena-crds kthena-simulator; do cargo check $(locked) -p $$crate; done
+
+# What the process tests start: they drive the binaries that users run.
+debug: tools-present wasm
+	@echo "==> $@: the binaries that the process tests start"
+	@cargo build $(locked) -p kthena -p kthena-simulator
+	@$(call beside,debug)
+
+fuzz: tools-present ## Fuzz the parsers (see tools/fuzz for its options)
+	@echo "==> $@: the parsers"
+	@tools/fuzz
+
+bless: tools-present ## Rewrite golden and generated files from what the code says now; review the diff
+	@echo "==> $@: golden and generated files"
+	@UPDATE_GOLDEN=1 cargo test -p kthena-crds -p kthena-envoy
+
+clean: ## Remove what was built here (the cached Envoy stays)
+	@echo "==> $@: $(target)"
+	@cargo clean
+
+tools-present:
+	@need() { command -v "$$1" >/dev/null || { echo "make: $$1 is missing: $$2" >&2; exit 1; }; }; \
+	need cargo 'install a Rust toolchain with rustup'; \
+	need cc 'Rust links with it (Debian: apt-get install gcc libc6-dev)'; \
+	need python3 'Envoy comes from PyPI (Debian: apt-get install python3 python3-pip)'; \
+	need flock 'the set-up scripts lock with it (Debian: apt-get install util-linux)'; \
+	cargo fmt --version >/dev/null && cargo clippy --version >/dev/null || \
+	{ echo 'make: rustfmt or clippy is missing: rustup component add rustfmt clippy' >&2; exit 1; }

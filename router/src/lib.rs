@@ -1,0 +1,15 @@
+//! The router: manifests in, Envoy's configuration and the picker's endpoints out.
+
+pub mod configuration;
+pub mod local;
+mod options;
+mod publish;
+mod run;
+mod serve;
+pub mod source;
+
+/// Envoy's configuration, for whoever starts an Envoy beside the router.
+pub use kthena_envoy as envoy;
+pub use options::{Options, WASM_FILE, find_wasm};
+pub use run::run;
+pub use serve::in_use;

@@ -1,0 +1,121 @@
+//! Snapshots in; table, endpoints and picks out.
+//!
+//! A change is published at once, and after that at most ten times a second: each update of the table
+//! costs every Envoy worker some milliseconds.
+
+use crate::source::Snapshot;
+use kthena_core::config::Compiled;
+use kthena_crds::Problem;
+use kthena_envoy::xds::Cache;
+use kthena_envoy::{DataPlane, Settings, Wiring, compile};
+use kthena_ext_proc::debug::Debug;
+use kthena_ext_proc::telemetry::Telemetry;
+use kthena_ext_proc::{Picker, Pools};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+/// The shortest time between two publications.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// Everything that hears of a new configuration.
+pub struct Publisher {
+    pub(crate) settings: Settings,
+    pub(crate) wiring: Wiring,
+    pub(crate) cache: Cache,
+    pub(crate) picker: Arc<Picker>,
+    pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) debug: Arc<Debug>,
+    said: BTreeSet<String>,
+    current: Option<DataPlane>,
+    version: u64,
+}
+
+// === impl Publisher ===
+
+impl Publisher {
+    /// A publisher that has published nothing.
+    pub(crate) fn new(
+        settings: Settings,
+        wiring: Wiring,
+        cache: Cache,
+        picker: Arc<Picker>,
+        telemetry: Arc<Telemetry>,
+        debug: Arc<Debug>,
+    ) -> Self {
+        Self { settings, wiring, cache, picker, telemetry, debug, said: BTreeSet::new(), current: None, version: 0 }
+    }
+
+    /// Publishes every snapshot, the newest first where they come faster than [`INTERVAL`].
+    pub(crate) async fn follow(mut self, mut snapshots: watch::Receiver<Arc<Snapshot>>) {
+        loop {
+            let snapshot = snapshots.borrow_and_update().clone();
+            self.publish(&snapshot);
+            sleep(INTERVAL).await;
+            if snapshots.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn publish(&mut self, snapshot: &Snapshot) {
+        let data_plane = compile(&snapshot.resources, &self.settings);
+        self.report(snapshot, &data_plane.problems);
+        // After a start there is no earlier good state behind what could not be read, but Envoy may have one
+        // from before the start: better no word from us than half a configuration.
+        if self.current.is_none() && !snapshot.first_load_errors().is_empty() {
+            tracing::error!("nothing is published until every manifest can be read");
+            return;
+        }
+        if self.current.as_ref() == Some(&data_plane) {
+            return;
+        }
+        let mut numbered = data_plane.clone();
+        numbered.table.version = self.version + 1;
+        let rendered = match kthena_envoy::Snapshot::render(&numbered, &self.wiring) {
+            Ok(rendered) => rendered,
+            Err(error) => {
+                tracing::error!("configuration not published, the last one stays: {error}");
+                return;
+            }
+        };
+        self.version += 1;
+        self.cache.publish(&rendered);
+        self.picker.publish(Pools::new(numbered.picker.into_iter().map(|(target, pool)| (target, pool.endpoints))));
+        self.telemetry.table_version.set(i64::try_from(self.version).unwrap_or(i64::MAX));
+        self.debug.resources.store(Arc::new(snapshot.resources.clone()));
+        let (routes, endpoints) = (data_plane.table.routes.len(), data_plane.endpoints.len());
+        let servers = data_plane.picker.len();
+        tracing::info!("table {}: {routes} routes, {servers} model servers, {endpoints} endpoints", self.version);
+        self.current = Some(data_plane);
+    }
+
+    /// Takes the problems of a snapshot for said.
+    pub(crate) fn expect(&mut self, snapshot: &Snapshot) {
+        self.said = lines(snapshot, &compile(&snapshot.resources, &self.settings).problems);
+    }
+
+    /// Says what is new among the problems, and what is over.
+    fn report(&mut self, snapshot: &Snapshot, compiled: &[Problem]) {
+        let problems = lines(snapshot, compiled);
+        for problem in problems.difference(&self.said) {
+            tracing::warn!("{problem}");
+        }
+        for problem in self.said.difference(&problems) {
+            tracing::info!("solved: {problem}");
+        }
+        self.telemetry.config_problems.set(i64::try_from(problems.len()).unwrap_or(i64::MAX));
+        self.said = problems;
+    }
+}
+
+fn lines(snapshot: &Snapshot, compiled: &[Problem]) -> BTreeSet<String> {
+    snapshot.problems.iter().chain(compiled).map(ToString::to_string).collect()
+}
+
+/// The compile settings that the options and the configuration file give.
+pub fn settings(listen: std::net::SocketAddr, config: &Compiled) -> Settings {
+    Settings { listen, max_request_body_bytes: config.max_request_body_bytes }
+}

@@ -1,0 +1,16 @@
+//! Where the objects come from: a directory of the manifests that a cluster would be given.
+//!
+//! The only rule that matters: what is served never gets worse because somebody is in the middle
+//! of an edit. A file that cannot be read whole keeps the objects it last held, and the reason is
+//! a [`Problem`](kthena_crds::Problem), not a failure. Only a deletion deletes.
+
+mod directory;
+mod files;
+mod manifest;
+mod object;
+mod snapshot;
+mod watch;
+
+pub use directory::{Directory, OpenError};
+pub use snapshot::Snapshot;
+pub use watch::watch;

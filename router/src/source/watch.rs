@@ -1,0 +1,123 @@
+//! Follows a directory: a new snapshot whenever what it holds has changed.
+//!
+//! The kernel's events only say *when* to look; what is there is always read anew and whole. So
+//! no event has to be understood, lost ones cost a few seconds (a slow look at the files' marks
+//! finds them), and an edit's many events are one look, once they have been quiet for a moment.
+//!
+//! Reading blocks, so all of it happens on one thread of its own, which ends when nobody listens.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use notify::Event;
+use tokio::sync::watch;
+
+use super::{Directory, Snapshot};
+use armed::Armed;
+
+mod armed;
+
+type Events = mpsc::Receiver<notify::Result<Event>>;
+
+/// When to look.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// How long events must be quiet before a look.
+    quiet: Duration,
+    /// How long a look is put off while events do not end.
+    longest: Duration,
+    /// How often to look for changes that came without an event.
+    rescan: Duration,
+}
+
+impl Pace {
+    /// An editor's steps are closer together than the quiet; nobody minds the rescan's cost.
+    const NORMAL: Self =
+        Self { quiet: Duration::from_millis(50), longest: Duration::from_secs(1), rescan: Duration::from_secs(5) };
+}
+
+/// Follows `directory` from now on; `first` is what its last load gave and is the channel's first
+/// value. A new value is sent only when it differs.
+///
+/// # Errors
+/// When no thread can be started. Without the kernel's notifications, changes are found late, not
+/// lost, and a warning is logged.
+pub fn watch(directory: Directory, first: Snapshot) -> io::Result<watch::Receiver<Arc<Snapshot>>> {
+    watch_at(Pace::NORMAL, directory, first)
+}
+
+fn watch_at(pace: Pace, directory: Directory, first: Snapshot) -> io::Result<watch::Receiver<Arc<Snapshot>>> {
+    let (sender, receiver) = watch::channel(Arc::new(first));
+    thread::Builder::new().name("manifests".to_owned()).spawn(move || follow(pace, directory, &sender))?;
+    Ok(receiver)
+}
+
+fn follow(pace: Pace, mut directory: Directory, sender: &watch::Sender<Arc<Snapshot>>) {
+    let (events_in, events) = mpsc::channel();
+    let mut armed = Armed::new(events_in, directory.roots());
+    // Watching starts before the look, and the look comes before waiting: no edit falls between.
+    armed.arm();
+    let mut stamps = directory.stamps();
+    send(sender, directory.load());
+    while !sender.is_closed() {
+        let edited = pace.wait(&events, &mut armed);
+        armed.arm();
+        let now = directory.stamps();
+        if edited || now != stamps {
+            stamps = now;
+            send(sender, directory.load());
+        }
+    }
+}
+
+impl Pace {
+    /// Waits for an edit to be over, or for the next rescan. Whether there was an edit.
+    fn wait(self, events: &Events, armed: &mut Armed) -> bool {
+        let rescan = Instant::now() + self.rescan;
+        loop {
+            match events.recv_timeout(rescan.saturating_duration_since(Instant::now())) {
+                Ok(event) if armed.concerns(&event) => break,
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => return false,
+                Err(RecvTimeoutError::Disconnected) => {
+                    // There is no watcher; the rescans go on.
+                    thread::sleep(rescan.saturating_duration_since(Instant::now()));
+                    return false;
+                }
+            }
+        }
+        let latest = Instant::now() + self.longest;
+        let mut quiet = Instant::now() + self.quiet;
+        loop {
+            let until = quiet.min(latest);
+            match events.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(event) => {
+                    if armed.concerns(&event) {
+                        quiet = Instant::now() + self.quiet;
+                    }
+                }
+                Err(_) => return true,
+            }
+        }
+    }
+}
+
+fn send(sender: &watch::Sender<Arc<Snapshot>>, snapshot: Snapshot) {
+    sender.send_if_modified(|current| {
+        let changed = **current != snapshot;
+        if changed {
+            *current = Arc::new(snapshot);
+        }
+        changed
+    });
+}
+
+#[cfg(test)]
+mod tests;
