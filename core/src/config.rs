@@ -10,8 +10,8 @@ use serde::Deserialize;
 /// Bodies beyond this are refused unless the file says otherwise: 64 MiB.
 pub const DEFAULT_MAX_REQUEST_BODY_BYTES: u64 = 64 << 20;
 
-/// What Envoy can be told to buffer: its limits are 32 bits wide, and it needs some room above ours.
-const LARGEST_MAX_REQUEST_BODY_BYTES: u64 = 2 << 30;
+/// The filter holds up to two copies of a body's edited prefix, in an address space of 4 GiB.
+const LARGEST_MAX_REQUEST_BODY_BYTES: u64 = 1 << 30;
 
 /// Upstream's plugins that are not built yet.
 const LATER: [&str; 5] = ["lora-affinity", "gpu-usage", "least-latency", "prefix-cache", "kvcache-aware"];

@@ -119,3 +119,6 @@ fn lines(snapshot: &Snapshot, compiled: &[Problem]) -> BTreeSet<String> {
 pub fn settings(listen: std::net::SocketAddr, config: &Compiled) -> Settings {
     Settings { listen, max_request_body_bytes: config.max_request_body_bytes }
 }
+
+#[cfg(test)]
+mod tests;

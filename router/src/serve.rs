@@ -45,6 +45,9 @@ pub(crate) async fn grpc(
     Server::builder()
         // hyper's default of 200 would make Envoy queue the 201st request in flight.
         .max_concurrent_streams(u32::MAX)
+        // Clients that go away in numbers make Envoy reset as many streams: no attack, and no reason to end
+        // the connection on which all others live. The peer is our own Envoy.
+        .http2_max_pending_accept_reset_streams(Some(usize::from(u16::MAX)))
         .add_routes(routes)
         .serve_with_incoming_shutdown(UnixListenerStream::new(listener), shutdown)
         .await?;

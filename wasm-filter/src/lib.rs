@@ -12,6 +12,7 @@
 
 mod root;
 mod stream;
+mod table;
 
 use proxy_wasm::traits::RootContext;
 use proxy_wasm::types::LogLevel;

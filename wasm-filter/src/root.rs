@@ -1,36 +1,24 @@
-//! The VM's one table: replaced whole by each good configuration, kept when a bad one comes.
+//! The plugin's root: a table in force is replaced by each good configuration, and kept when a bad one comes.
 
 use crate::stream::Stream;
+use crate::table;
 use kthena_core::routing::{Routes, Table};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{ContextType, LogLevel};
-use std::cell::RefCell;
-use std::rc::Rc;
 
-thread_local! {
-    static ROUTES: RefCell<Rc<Routes>> = RefCell::new(Rc::new(Routes::default()));
-}
-
-/// The table in force. Callers hold it for one callback only, so that an old one never lingers.
-pub(crate) fn routes() -> Rc<Routes> {
-    ROUTES.with(|routes| Rc::clone(&routes.borrow()))
-}
-
-/// The plugin's root: configuration in, streams out.
+/// Configuration in, streams out.
 pub(crate) struct Root;
 
 impl Context for Root {}
 
 impl RootContext for Root {
-    /// Answering `false` makes Envoy refuse the update; the table in force serves on.
+    /// Answering `false` makes Envoy refuse the update.
     fn on_configure(&mut self, _size: usize) -> bool {
         let bytes = self.get_plugin_configuration().unwrap_or_default();
         match Table::decode(&bytes) {
             Ok(table) => {
-                let fresh = Rc::new(Routes::new(table));
-                // The old table is dropped outside the borrow.
-                drop(ROUTES.with(|routes| routes.replace(fresh)));
+                table::replace(Routes::new(table));
                 true
             }
             Err(error) => {

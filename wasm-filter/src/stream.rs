@@ -1,6 +1,6 @@
 //! One request: Envoy's callbacks handed to the session, its outcomes to Envoy.
 
-use crate::root::routes;
+use crate::table::routes;
 use kthena_core::reply::{Refusal, Reply};
 use kthena_core::session::{Answer, Forward, Head, Opening, Session};
 use kthena_core::wire;

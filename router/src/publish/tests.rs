@@ -1,0 +1,67 @@
+use super::*;
+use crate::source::Directory;
+use arc_swap::ArcSwap;
+use kthena_core::scheduling::Profile;
+use kthena_envoy::Sockets;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+const ROUTE: &str = "
+apiVersion: networking.serving.volcano.sh/v1alpha1
+kind: ModelRoute
+metadata: {name: chat}
+spec: {modelName: chat, rules: [{targetModels: [{modelServerName: small}]}]}
+";
+
+struct Fixture {
+    directory: Directory,
+    folder: TempDir,
+    publisher: Publisher,
+}
+
+fn fixture(manifest: &str) -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.yaml"), manifest).unwrap();
+    let picker = Picker::new(Profile::default());
+    let telemetry = Arc::new(Telemetry::new(&picker));
+    let debug = Arc::new(Debug { resources: ArcSwap::default(), picker: Arc::clone(&picker) });
+    let wiring = Wiring { sockets: Sockets::in_directory(Path::new("/run")), wasm: "/filter.wasm".into() };
+    let publisher = Publisher::new(Settings::default(), wiring, Cache::new(), picker, telemetry, debug);
+    Fixture { directory: Directory::open([folder.path()]).unwrap(), folder, publisher }
+}
+
+impl Fixture {
+    fn publish(&mut self, manifest: &str) -> i64 {
+        fs::write(self.folder.path().join("a.yaml"), manifest).unwrap();
+        let snapshot = self.directory.load();
+        self.publisher.publish(&snapshot);
+        self.publisher.telemetry.table_version.get()
+    }
+}
+
+#[test]
+fn the_table_gets_a_new_version_only_when_something_changed() {
+    let mut fixture = fixture(ROUTE);
+    assert_eq!(fixture.publish(ROUTE), 1);
+    assert_eq!(fixture.publish(&format!("# a comment\n{ROUTE}")), 1);
+    assert_eq!(fixture.publish(&ROUTE.replace("modelName: chat", "modelName: talk")), 2);
+    assert_eq!(fixture.publisher.telemetry.config_problems.get(), 1, "the ModelServer is missing");
+}
+
+#[test]
+fn after_a_start_nothing_is_published_until_every_manifest_can_be_read() {
+    let mut fixture = fixture("kind: [");
+    assert_eq!(fixture.publish("kind: ["), 0);
+    assert!(!fixture.publisher.picker.ready() && fixture.publisher.cache.status().is_empty());
+    assert_eq!(fixture.publish(ROUTE), 1);
+    assert!(fixture.publisher.picker.ready());
+}
+
+#[test]
+fn a_bad_edit_keeps_what_is_published() {
+    let mut fixture = fixture(ROUTE);
+    fixture.publish(ROUTE);
+    assert_eq!(fixture.publish("kind: ["), 1);
+    assert_eq!(fixture.publisher.debug.resources.load().model_routes.len(), 1);
+}
