@@ -10,8 +10,9 @@ use serde::Deserialize;
 /// Bodies beyond this are refused unless the file says otherwise: 64 MiB.
 pub const DEFAULT_MAX_REQUEST_BODY_BYTES: u64 = 64 << 20;
 
-/// The filter holds up to two copies of a body's edited prefix, in an address space of 4 GiB.
-const LARGEST_MAX_REQUEST_BODY_BYTES: u64 = 1 << 30;
+/// The filter's memory is 4 GiB at the most and never shrinks, and editing a body's end takes two copies
+/// of what comes before: beyond this a single request could end the VM.
+const LARGEST_MAX_REQUEST_BODY_BYTES: u64 = 256 << 20;
 
 /// Upstream's plugins that are not built yet.
 const LATER: [&str; 5] = ["lora-affinity", "gpu-usage", "least-latency", "prefix-cache", "kvcache-aware"];

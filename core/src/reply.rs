@@ -59,9 +59,9 @@ pub enum Refusal {
     /// The rule's only targets are external providers, which are not served yet.
     #[error("external provider {0} is not ready")]
     ProviderNotReady(String),
-    /// The filter has no table yet.
-    #[error("router is not ready")]
-    NotReady,
+    /// The host gave less of the body than it had announced.
+    #[error("request body is not available")]
+    BodyUnavailable,
 }
 
 // === impl Shape ===
@@ -88,7 +88,7 @@ impl Refusal {
             Self::ModelServerMissing(_) => (404, "model_server_not_found"),
             Self::NoPods(_) => (503, "no_available_pods"),
             Self::ProviderNotReady(_) => (503, "provider_not_ready"),
-            Self::NotReady => (503, "not_ready"),
+            Self::BodyUnavailable => (500, "internal_error"),
         }
     }
 

@@ -1,6 +1,6 @@
 //! From resources to a running Envoy: compile (pure), render (pure), serve (xDS over ADS).
 //!
-//! [`compile`] turns what users wrote into a [`DataPlane`]; [`Snapshot::render`] turns that into Envoy's
+//! [`compile`] turns what users wrote into a [`DataPlane`]; [`Renderer`] turns that into Envoy's
 //! own resources; [`xds`] serves them and hears what Envoy refuses; [`bootstrap`] writes the little that
 //! Envoy must know before it asks.
 
@@ -12,5 +12,5 @@ pub mod xds;
 
 pub use compile::{SIMULATED_FOR, Settings, compile};
 pub use data_plane::{DataPlane, EngineEndpoint, Listener, PickerPool};
-pub use render::{Sockets, Wiring};
+pub use render::{Renderer, Sockets, Wiring};
 pub use xds::Snapshot;

@@ -11,13 +11,14 @@ mod replies;
 mod routes;
 mod table;
 
-use crate::data_plane::DataPlane;
+use crate::data_plane::{DataPlane, Listener};
 use crate::xds::{Resource, Snapshot};
 use envoy_types::pb::envoy::config::core::v3::{
     Address, AggregatedConfigSource, ApiVersion, ConfigSource, Pipe, SocketAddress, address, config_source,
     socket_address,
 };
 use envoy_types::pb::google::protobuf::{Duration, UInt32Value};
+use kthena_core::routing::BackoffClass;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -53,26 +54,74 @@ impl Sockets {
     }
 }
 
-// === impl Snapshot ===
+/// Renders data planes, one after the other.
+///
+/// What users do not touch is rendered once and kept: protobuf maps are encoded in no fixed order, and bytes
+/// that differ would be news to Envoy.
+#[derive(Debug)]
+pub struct Renderer {
+    wiring: Wiring,
+    shape: Option<Shape>,
+}
 
-impl Snapshot {
+/// The resources that depend on settings only, and those settings.
+#[derive(Debug)]
+struct Shape {
+    listeners: Vec<Listener>,
+    routes: Vec<BackoffClass>,
+    max_request_body_bytes: u64,
+    resources: Vec<Resource>,
+}
+
+// === impl Renderer ===
+
+impl Renderer {
+    /// A renderer for an Envoy that is wired so.
+    pub fn new(wiring: Wiring) -> Self {
+        Self { wiring, shape: None }
+    }
+
     /// Renders everything that Envoy asks for.
     ///
     /// # Errors
     /// The table cannot be encoded.
-    pub fn render(data_plane: &DataPlane, wiring: &Wiring) -> Result<Self, String> {
+    pub fn render(&mut self, data_plane: &DataPlane) -> Result<Snapshot, String> {
+        let table = table::render(&data_plane.table, &self.wiring.wasm)?;
+        let endpoints = endpoints::render(&data_plane.endpoints);
+        let shape = match self.shape.take() {
+            Some(shape) if shape.fits(data_plane) => shape,
+            _ => Shape::of(data_plane, &self.wiring),
+        };
+        let resources = shape.resources.iter().cloned().chain([endpoints, table]);
+        let snapshot = Snapshot::new(resources);
+        self.shape = Some(shape);
+        Ok(snapshot)
+    }
+}
+
+// === impl Shape ===
+
+impl Shape {
+    fn of(data_plane: &DataPlane, wiring: &Wiring) -> Self {
         let limit = data_plane.table.max_request_body_bytes;
-        Ok(Self::new(
-            [
-                clusters::engines(),
-                clusters::picker(&wiring.sockets.picker),
-                endpoints::render(&data_plane.endpoints),
-                table::render(&data_plane.table, &wiring.wasm)?,
-                routes::render(&data_plane.routes, limit),
-            ]
-            .into_iter()
-            .chain(data_plane.listeners.iter().map(listener::render)),
-        ))
+        let mut resources = vec![
+            clusters::engines(),
+            clusters::picker(&wiring.sockets.picker),
+            routes::render(&data_plane.routes, limit),
+        ];
+        resources.extend(data_plane.listeners.iter().map(listener::render));
+        Self {
+            listeners: data_plane.listeners.clone(),
+            routes: data_plane.routes.clone(),
+            max_request_body_bytes: limit,
+            resources,
+        }
+    }
+
+    fn fits(&self, data_plane: &DataPlane) -> bool {
+        self.listeners == data_plane.listeners
+            && self.routes == data_plane.routes
+            && self.max_request_body_bytes == data_plane.table.max_request_body_bytes
     }
 }
 

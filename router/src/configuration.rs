@@ -50,6 +50,6 @@ mod tests {
     #[test]
     fn a_field_out_of_range_is_named() {
         let error = load_text("dataPlane: {maxRequestBodyBytes: 0}").unwrap_err();
-        assert_eq!(error, "configuration FILE: dataPlane.maxRequestBodyBytes: 0 is not between 1 and 1073741824");
+        assert_eq!(error, "configuration FILE: dataPlane.maxRequestBodyBytes: 0 is not between 1 and 268435456");
     }
 }

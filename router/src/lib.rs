@@ -8,8 +8,6 @@ mod run;
 mod serve;
 pub mod source;
 
-/// Envoy's configuration, for whoever starts an Envoy beside the router.
-pub use kthena_envoy as envoy;
 pub use options::{Options, WASM_FILE, find_wasm};
 pub use run::run;
 pub use serve::in_use;

@@ -5,9 +5,10 @@
 
 use crate::source::Snapshot;
 use kthena_core::config::Compiled;
+use kthena_core::routing::Table;
 use kthena_crds::Problem;
 use kthena_envoy::xds::Cache;
-use kthena_envoy::{DataPlane, Settings, Wiring, compile};
+use kthena_envoy::{DataPlane, Renderer, Settings, Wiring, compile};
 use kthena_ext_proc::debug::Debug;
 use kthena_ext_proc::telemetry::Telemetry;
 use kthena_ext_proc::{Picker, Pools};
@@ -22,12 +23,12 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Everything that hears of a new configuration.
 pub struct Publisher {
-    pub(crate) settings: Settings,
-    pub(crate) wiring: Wiring,
-    pub(crate) cache: Cache,
-    pub(crate) picker: Arc<Picker>,
-    pub(crate) telemetry: Arc<Telemetry>,
-    pub(crate) debug: Arc<Debug>,
+    settings: Settings,
+    renderer: Renderer,
+    cache: Cache,
+    picker: Arc<Picker>,
+    telemetry: Arc<Telemetry>,
+    debug: Arc<Debug>,
     said: BTreeSet<String>,
     current: Option<DataPlane>,
     version: u64,
@@ -45,7 +46,17 @@ impl Publisher {
         telemetry: Arc<Telemetry>,
         debug: Arc<Debug>,
     ) -> Self {
-        Self { settings, wiring, cache, picker, telemetry, debug, said: BTreeSet::new(), current: None, version: 0 }
+        Self {
+            settings,
+            renderer: Renderer::new(wiring),
+            cache,
+            picker,
+            telemetry,
+            debug,
+            said: BTreeSet::new(),
+            current: None,
+            version: 0,
+        }
     }
 
     /// Publishes every snapshot, the newest first where they come faster than [`INTERVAL`].
@@ -61,7 +72,7 @@ impl Publisher {
     }
 
     fn publish(&mut self, snapshot: &Snapshot) {
-        let data_plane = compile(&snapshot.resources, &self.settings);
+        let mut data_plane = compile(&snapshot.resources, &self.settings);
         self.report(snapshot, &data_plane.problems);
         // After a start there is no earlier good state behind what could not be read, but Envoy may have one
         // from before the start: better no word from us than half a configuration.
@@ -69,23 +80,27 @@ impl Publisher {
             tracing::error!("nothing is published until every manifest can be read");
             return;
         }
+        self.debug.resources.store(Arc::new(snapshot.resources.clone()));
+        // The same table keeps its version, and its bytes: an update of it costs every worker, one of the
+        // endpoints does not.
+        let same = |current: &DataPlane| Table { version: 0, ..current.table.clone() } == data_plane.table;
+        let version = if self.current.as_ref().is_some_and(same) { self.version } else { self.version + 1 };
+        data_plane.table.version = version;
         if self.current.as_ref() == Some(&data_plane) {
             return;
         }
-        let mut numbered = data_plane.clone();
-        numbered.table.version = self.version + 1;
-        let rendered = match kthena_envoy::Snapshot::render(&numbered, &self.wiring) {
+        let rendered = match self.renderer.render(&data_plane) {
             Ok(rendered) => rendered,
             Err(error) => {
                 tracing::error!("configuration not published, the last one stays: {error}");
                 return;
             }
         };
-        self.version += 1;
+        self.version = version;
         self.cache.publish(&rendered);
-        self.picker.publish(Pools::new(numbered.picker.into_iter().map(|(target, pool)| (target, pool.endpoints))));
+        let pools = data_plane.picker.iter().map(|(target, pool)| (target.clone(), pool.endpoints.clone()));
+        self.picker.publish(Pools::new(pools));
         self.telemetry.table_version.set(i64::try_from(self.version).unwrap_or(i64::MAX));
-        self.debug.resources.store(Arc::new(snapshot.resources.clone()));
         let (routes, endpoints) = (data_plane.table.routes.len(), data_plane.endpoints.len());
         let servers = data_plane.picker.len();
         tracing::info!("table {}: {routes} routes, {servers} model servers, {endpoints} endpoints", self.version);

@@ -47,6 +47,9 @@ impl Stream {
         if !forward.rewrite.is_empty() {
             let prefix_len = forward.rewrite.prefix_len();
             let prefix = self.get_http_request_body(0, prefix_len).unwrap_or_default();
+            if prefix.len() != prefix_len {
+                return self.reply(&Refusal::BodyUnavailable.reply(forward.shape));
+            }
             let edited = forward.rewrite.apply(&prefix);
             self.set_http_request_body(0, prefix_len, &edited);
             if forward.content_length {

@@ -25,7 +25,8 @@ pub struct Scanner {
 pub struct Scan {
     /// `model`.
     pub model: Model,
-    /// Whether `stream` is `true`.
+    /// Whether `stream` is on: `true`, or what engines written with pydantic take for it (a number that is
+    /// not 0, a word such as `"true"`). A value that they refuse may count; they answer 400 either way.
     pub stream: bool,
     /// `stream_options`.
     pub stream_options: StreamOptions,
@@ -81,7 +82,7 @@ pub enum StreamOptions {
 /// `stream_options.include_usage`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IncludeUsage {
-    /// Whether it is `true`.
+    /// Whether it is on: `true`, 1 or a word for it. What is doubtful is off, and so asked for again.
     pub on: bool,
     /// The value's place.
     pub span: Span,

@@ -26,7 +26,7 @@ impl BackoffClass {
         Self::ALL.into_iter().find(|class| class.interval() >= interval)
     }
 
-    /// The pause.
+    /// The pause, on average: Envoy spreads retries at random.
     pub const fn interval(self) -> Duration {
         Duration::from_millis(match self {
             Self::Ms25 => 25,

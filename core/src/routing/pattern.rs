@@ -1,7 +1,8 @@
 //! StringMatch: exact, byte prefix, or an unanchored regular expression.
 //!
-//! Values are bytes: a header need not be UTF-8. RE2's syntax is what the `regex` crate speaks too
-//! (linear time, no look-around), so patterns that upstream accepts work as they are.
+//! Values are bytes: a header need not be UTF-8. Upstream speaks RE2, and so does the `regex` crate but for
+//! corners (`\Q..\E`, a literal `{`, `&&` inside a class). As in RE2, `\d`, `\w`, `\s` and `\b` are ASCII;
+//! only a pattern that needs Unicode (`\pL`) is compiled with it.
 
 use regex::bytes::{Regex as Compiled, RegexBuilder};
 use serde::{Deserialize, Serialize};
@@ -72,10 +73,11 @@ impl Regex {
 }
 
 fn compile(pattern: &str) -> Result<Compiled, PatternError> {
-    RegexBuilder::new(pattern)
-        .size_limit(SIZE_LIMIT)
-        .dfa_size_limit(SIZE_LIMIT)
-        .build()
+    let build = |unicode: bool| {
+        RegexBuilder::new(pattern).unicode(unicode).size_limit(SIZE_LIMIT).dfa_size_limit(SIZE_LIMIT).build()
+    };
+    build(false)
+        .or_else(|_| build(true))
         // The crate draws the pattern with a caret over several lines; its last line says what is wrong.
         .map_err(|error| PatternError(error.to_string().lines().last().unwrap_or_default().trim().to_owned()))
 }
@@ -116,6 +118,9 @@ mod tests {
             (regex("^rem"), "premium", false),
             (regex(".*"), "", true),
             (regex(r"\d{3}\pL"), "a123b", true),
+            (regex(r"^[\w-]{1,100}$"), "team-a", true),
+            (regex(r"^\d$"), "\u{665}", false),
+            (regex("^[é]$"), "é", true),
             (regex("("), "(", false),
         ] {
             assert_eq!(pattern.matches(value.as_bytes()), expected, "{pattern:?} on {value:?}");

@@ -5,6 +5,8 @@ use super::request::{Forward, Session, route};
 use crate::reply::{Refusal, Reply, Shape};
 use crate::routing::Routes;
 use crate::wire;
+use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
 
 /// A request's headers as the client sent them.
 #[derive(Debug, Default)]
@@ -42,24 +44,26 @@ impl Head {
     }
 
     /// The path without its query, and the shape of errors on it.
-    pub(super) fn path(&self) -> &str {
+    ///
+    /// Percent-encoding is undone, as engines undo it: `/v1/chat%2Fcompletions` is no other path to them.
+    pub(super) fn path(&self) -> Cow<'_, str> {
         let path = std::str::from_utf8(self.value(":path")).unwrap_or_default();
-        path.split(['?', '#']).next().unwrap_or_default()
+        percent_decode_str(path.split(['?', '#']).next().unwrap_or_default()).decode_utf8_lossy()
     }
 
     /// Starts the request's life. `random` is any uniform value.
     pub fn open(self, routes: &Routes, random: u64) -> Opening {
-        let shape = Shape::of_path(self.path());
+        let shape = Shape::of_path(&self.path());
         self.settle(routes, random).unwrap_or_else(|refusal| Opening::Reply(refusal.reply(shape)))
     }
 
     fn settle(self, routes: &Routes, random: u64) -> Result<Opening, Refusal> {
         let path = self.path();
-        if matches!(path, "/healthz" | "/readyz") {
+        if matches!(&*path, "/healthz" | "/readyz") {
             return Ok(Opening::Pass);
         }
         let reads = matches!(self.value(":method"), b"GET" | b"HEAD");
-        if reads && let Some(answer) = models::answer(routes, path) {
+        if reads && let Some(answer) = models::answer(routes, &path) {
             return answer.map(Opening::Reply);
         }
         if !path.starts_with("/v1/") {

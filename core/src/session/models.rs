@@ -2,7 +2,6 @@
 
 use crate::reply::{Refusal, Reply};
 use crate::routing::Routes;
-use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -28,10 +27,10 @@ pub(super) fn answer(routes: &Routes, path: &str) -> Option<Result<Reply, Refusa
         }
         rest => {
             // A model's name may hold slashes: everything behind the prefix is the name.
-            let name = percent_decode_str(rest.strip_prefix('/')?).decode_utf8_lossy();
-            Some(match routes.has_model(&name) {
-                true => Ok(ok(&model(&name))),
-                false => Err(Refusal::UnknownModel(name.into_owned())),
+            let name = rest.strip_prefix('/')?;
+            Some(match routes.has_model(name) {
+                true => Ok(ok(&model(name))),
+                false => Err(Refusal::UnknownModel(name.to_owned())),
             })
         }
     }

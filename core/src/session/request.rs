@@ -29,6 +29,8 @@ pub struct Forward {
     pub content_length: bool,
     /// Reads the answer.
     pub answer: Answer,
+    /// The shape that this client's errors have.
+    pub shape: Shape,
 }
 
 // === impl Session ===
@@ -40,7 +42,7 @@ impl Session {
 
     /// The shape that this client's errors have.
     pub fn shape(&self) -> Shape {
-        Shape::of_path(self.head.path())
+        Shape::of_path(&self.head.path())
     }
 
     /// How many bytes of the body were fed.
@@ -80,12 +82,12 @@ impl Session {
             return Err(Refusal::ModelMissing);
         }
         let path = self.head.path();
-        if scan.prompt.kind.is_none() && needs_prompt(path) {
+        if scan.prompt.kind.is_none() && needs_prompt(&path) {
             return Err(Refusal::PromptMissing);
         }
         let routed = route(routes, &self.head, name, random)?;
         let mut forward = Forward::new(&self.head, name, &routed);
-        forward.rewrite = Rewrite::plan(&scan, routed.rewrite, reports_usage_on_request(path));
+        forward.rewrite = Rewrite::plan(&scan, routed.rewrite, reports_usage_on_request(&path));
         forward.answer = Answer::expect(forward.rewrite.adds_usage());
         Ok(forward)
     }
@@ -113,13 +115,19 @@ impl Forward {
             set.push(("accept-encoding", "identity".to_owned()));
         }
         let content_length = !head.value("content-length").is_empty();
-        Self { set, rewrite: Rewrite::default(), content_length, answer: Answer::expect(false) }
+        Self {
+            set,
+            rewrite: Rewrite::default(),
+            content_length,
+            answer: Answer::expect(false),
+            shape: Shape::of_path(&head.path()),
+        }
     }
 }
 
 /// Asks the table for the way of a request.
 pub(super) fn route<'t>(routes: &'t Routes, head: &Head, model: &str, random: u64) -> Resolution<'t> {
-    routes.resolve(&Query { model, path: head.path(), header: &|name| head.value(name) }, random)
+    routes.resolve(&Query { model, path: &head.path(), header: &|name| head.value(name) }, random)
 }
 
 /// Names come from clients: what no header can carry becomes `?`.

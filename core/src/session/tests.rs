@@ -112,6 +112,16 @@ fn nesting_beyond_the_bound_is_refused_and_within_it_passes() {
 }
 
 #[test]
+fn a_percent_encoded_path_is_no_other_path() {
+    let body = br#"{"model":"virtual","stream":true,"messages":[]}"#;
+    for path in ["/v1/chat%2Fcompletions", "/v1/%63hat/completions?a=%2F"] {
+        let (forward, _) = send(path, body, 64).unwrap();
+        assert!(forward.rewrite.adds_usage(), "{path}");
+    }
+    assert_eq!(send("/v1/chat%2Fcompletions", br#"{"model":"virtual"}"#, 64).unwrap_err().0, 404);
+}
+
+#[test]
 fn any_other_json_with_a_model_goes_through() {
     assert!(send("/v1/rerank", br#"{"model":"virtual","query":"q","documents":[]}"#, 64).is_ok());
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 /// Annotation of a Pod that `kthena up --simulate` made up: it belongs to this ModelServer
-/// (`namespace/name`) alone, whatever its labels match.
+/// (`namespace/name`) alone, whatever others its labels match.
 pub const SIMULATED_FOR: &str = "kthena.simulator/model-server";
 
 /// Envoy's endpoints by address, and the picker's by ModelServer (one for each, if only an empty one).
@@ -30,7 +30,7 @@ pub(super) fn compile(
             // Two Pods at one address (host network) are one endpoint.
             if !endpoint.servers.contains(&server_key) {
                 endpoint.servers.push(server_key.clone());
-                pool.endpoints.push((address, endpoint.pod.clone()));
+                pool.endpoints.push((address, key(pod)));
             }
         }
         pools.insert(server_key, pool);
@@ -39,10 +39,10 @@ pub(super) fn compile(
 }
 
 fn serves(pod: &Pod, server: &ModelServer, server_key: &str) -> bool {
-    if let Some(alone) = pod.metadata.annotations.as_ref().and_then(|all| all.get(SIMULATED_FOR)) {
-        return alone == server_key;
-    }
-    ObjectRef::of(pod).namespace == ObjectRef::of(server).namespace
+    // The annotation narrows what the labels say; it never takes a Pod to a ModelServer that did not select it.
+    let alone = pod.metadata.annotations.as_ref().and_then(|all| all.get(SIMULATED_FOR));
+    alone.is_none_or(|alone| alone == server_key)
+        && ObjectRef::of(pod).namespace == ObjectRef::of(server).namespace
         && pod::matches(&server.spec.workload_selector.match_labels, pod)
 }
 

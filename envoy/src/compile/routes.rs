@@ -53,7 +53,7 @@ impl Compiler<'_, '_> {
         let targets: Vec<Target> =
             rule.target_models.iter().enumerate().filter_map(|(at, target)| self.target(index, at, target)).collect();
         // A split with providers is served by its ModelServers; with providers only, the refusal names one.
-        let served = targets.iter().any(|target| matches!(target, Target::Server { .. }));
+        let served = targets.iter().any(|target| matches!(target, Target::Server { weight: 1.., .. }));
         let targets = targets.into_iter().filter(|target| !served || matches!(target, Target::Server { .. })).collect();
         Rule { matches, targets }
     }

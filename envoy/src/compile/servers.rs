@@ -3,13 +3,15 @@
 use super::key;
 use crate::data_plane::PickerPool;
 use kthena_core::routing::{BackoffClass, Server, ServerState};
+use kthena_core::scheduling::MAX_PICKS;
 use kthena_crds::model_server::Protocol;
 use kthena_crds::{ModelServer, ObjectRef, Problem, Resources};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Retries where `trafficPolicy.retry` is absent: the picker's list has five entries.
-const DEFAULT_RETRIES: u32 = 4;
+/// The most retries, and how many there are where `trafficPolicy.retry` is absent: as far as the picker's
+/// list goes after the first try.
+const MOST_RETRIES: u32 = (MAX_PICKS - 1) as u32;
 
 /// The table's servers, in the order in which routes name them.
 pub(super) struct Servers<'a> {
@@ -62,7 +64,7 @@ impl<'a> Servers<'a> {
             state: if has_endpoints { ServerState::Serving } else { ServerState::Empty },
             model: server.spec.model().map(str::to_owned),
             header_timeout_ms: millis(timeout),
-            retries: retry.and_then(|retry| retry.attempts()).unwrap_or(DEFAULT_RETRIES),
+            retries: retry.and_then(|retry| retry.attempts()).unwrap_or(MOST_RETRIES).min(MOST_RETRIES),
             backoff: BackoffClass::at_least(interval).unwrap_or(BackoffClass::Ms5000),
         }
     }
@@ -92,8 +94,11 @@ fn unbuilt(server: &ModelServer, say: &mut impl FnMut(&str, &str)) {
     if spec.kv_connector.is_some() {
         say("spec.kvConnector", "KV connectors are not available in this version, served without");
     }
-    let interval = spec.traffic_policy.as_ref().and_then(|policy| policy.retry.as_ref()).map(|r| r.retry_interval);
-    if interval.is_some_and(|interval| BackoffClass::at_least(interval.as_std()).is_none()) {
+    let retry = spec.traffic_policy.as_ref().and_then(|policy| policy.retry.as_ref());
+    if retry.and_then(|retry| retry.attempts()).is_some_and(|attempts| attempts > MOST_RETRIES) {
+        say("spec.trafficPolicy.retry.attempts", "more than 4, which is as many retries as are made");
+    }
+    if retry.is_some_and(|retry| BackoffClass::at_least(retry.retry_interval.as_std()).is_none()) {
         say("spec.trafficPolicy.retry.retryInterval", "longer than 5s, retried after 5s");
     }
 }

@@ -30,6 +30,8 @@ pub(super) fn render(listener: &Described) -> Resource {
         use_remote_address: Some(BoolValue { value: true }),
         normalize_path: Some(BoolValue { value: true }),
         merge_slashes: true,
+        // A client's own id is what it will look for in the logs, and what engines name their answers by.
+        preserve_external_request_id: true,
         always_set_request_id_in_response: true,
         stream_idle_timeout: duration(STREAM_IDLE),
         request_headers_timeout: duration(HEADERS),

@@ -23,41 +23,59 @@ use kthena_core::wire;
 struct Case {
     /// Envoy's response flags; empty for any.
     flags: &'static [&'static str],
-    /// The lowest status it answers.
-    at_least: u32,
+    /// Which of Envoy's statuses it answers.
+    when: (Op, u32),
     /// The status that the client gets; `None` keeps Envoy's.
     status: Option<u32>,
     /// `error.code`
     code: &'static str,
-    /// `error.message`; `%LOCAL_REPLY_BODY%` is Envoy's own text.
+    /// `error.message`; Envoy puts its own reason in where it is named.
     message: &'static str,
 }
 
 const CASES: [Case; 6] = [
     Case {
         flags: &["UT", "SI", "DT", "UMSDR"],
-        at_least: 0,
+        when: (Op::Ge, 0),
         status: Some(504),
         code: "timeout",
         message: "request to pod timed out",
     },
     Case {
         flags: &["UF", "UC", "UR", "URX", "LR", "UPE", "UO"],
-        at_least: 0,
+        when: (Op::Ge, 0),
         status: Some(503),
         code: "upstream_failed",
         message: "request to all pods failed",
     },
     Case {
         flags: &["UH", "NC"],
-        at_least: 0,
+        when: (Op::Ge, 0),
         status: Some(503),
         code: "no_available_pods",
         message: "no available pods",
     },
-    Case { flags: &[], at_least: 500, status: None, code: "internal_error", message: "%LOCAL_REPLY_BODY%" },
-    Case { flags: &[], at_least: 413, status: None, code: "request_too_large", message: "%LOCAL_REPLY_BODY%" },
-    Case { flags: &[], at_least: 400, status: None, code: "bad_request", message: "%LOCAL_REPLY_BODY%" },
+    Case {
+        flags: &[],
+        when: (Op::Ge, 500),
+        status: None,
+        code: "internal_error",
+        message: "internal error (%RESPONSE_CODE_DETAILS%)",
+    },
+    Case {
+        flags: &[],
+        when: (Op::Eq, 413),
+        status: None,
+        code: "request_too_large",
+        message: "request body is too large",
+    },
+    Case {
+        flags: &[],
+        when: (Op::Ge, 400),
+        status: None,
+        code: "bad_request",
+        message: "bad request (%RESPONSE_CODE_DETAILS%)",
+    },
 ];
 
 pub(super) fn config() -> LocalReplyConfig {
@@ -71,7 +89,7 @@ pub(super) fn config() -> LocalReplyConfig {
 /// `/readyz` while the picker is away.
 fn not_ready() -> ResponseMapper {
     ResponseMapper {
-        filter: Some(path("/readyz")),
+        filter: Some(all(vec![unmarked(), path(MatchPattern::Exact("/readyz".to_owned()))])),
         body_format_override: Some(json(object([("message", string("router is not ready"))]))),
         ..Default::default()
     }
@@ -80,14 +98,15 @@ fn not_ready() -> ResponseMapper {
 fn mapper(case: &Case, shape: Shape) -> ResponseMapper {
     let mut filters = vec![unmarked()];
     if shape == Shape::Anthropic {
-        filters.push(path("/v1/messages"));
+        filters.push(path(MatchPattern::Prefix("/v1/messages".to_owned())));
     }
     if !case.flags.is_empty() {
         let flags = case.flags.iter().map(|flag| (*flag).to_owned()).collect();
         filters.push(filter(FilterSpecifier::ResponseFlagFilter(ResponseFlagFilter { flags })));
     }
-    filters.push(status_from(case.at_least));
-    let status = case.status.unwrap_or(case.at_least);
+    let (op, threshold) = case.when;
+    filters.push(status_is(op, threshold));
+    let status = case.status.unwrap_or(threshold);
     let r#type = string(error_type(shape, u16::try_from(status.max(400)).unwrap_or(500)));
     let message = string(case.message);
     let body = match shape {
@@ -106,11 +125,15 @@ fn mapper(case: &Case, shape: Shape) -> ResponseMapper {
         }
     };
     ResponseMapper {
-        filter: Some(filter(FilterSpecifier::AndFilter(AndFilter { filters }))),
+        filter: Some(all(filters)),
         status_code: case.status.map(|value| UInt32Value { value }),
         body_format_override: Some(json(body)),
         ..Default::default()
     }
+}
+
+fn all(filters: Vec<AccessLogFilter>) -> AccessLogFilter {
+    filter(FilterSpecifier::AndFilter(AndFilter { filters }))
 }
 
 fn filter(specifier: FilterSpecifier) -> AccessLogFilter {
@@ -129,12 +152,12 @@ fn unmarked() -> AccessLogFilter {
     }))
 }
 
-fn path(prefix: &str) -> AccessLogFilter {
+fn path(pattern: MatchPattern) -> AccessLogFilter {
     filter(FilterSpecifier::HeaderFilter(HeaderFilter {
         header: Some(HeaderMatcher {
             name: ":path".to_owned(),
             header_match_specifier: Some(HeaderMatchSpecifier::StringMatch(StringMatcher {
-                match_pattern: Some(MatchPattern::Prefix(prefix.to_owned())),
+                match_pattern: Some(pattern),
                 ..Default::default()
             })),
             ..Default::default()
@@ -142,12 +165,12 @@ fn path(prefix: &str) -> AccessLogFilter {
     }))
 }
 
-fn status_from(at_least: u32) -> AccessLogFilter {
+fn status_is(op: Op, threshold: u32) -> AccessLogFilter {
     filter(FilterSpecifier::StatusCodeFilter(StatusCodeFilter {
         comparison: Some(ComparisonFilter {
-            op: Op::Ge.into(),
+            op: op.into(),
             // Envoy wants a runtime key even where none is set.
-            value: Some(RuntimeUInt32 { default_value: at_least, runtime_key: "kthena.replies".to_owned() }),
+            value: Some(RuntimeUInt32 { default_value: threshold, runtime_key: "kthena.replies".to_owned() }),
         }),
     }))
 }

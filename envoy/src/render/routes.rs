@@ -6,9 +6,10 @@ use crate::xds::Resource;
 use envoy_types::pb::envoy::config::core::v3::{DataSource, HeaderValue, HeaderValueOption, data_source};
 use envoy_types::pb::envoy::config::route::v3::{
     DirectResponseAction, HeaderMatcher, RetryPolicy, Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost,
-    header_matcher::HeaderMatchSpecifier, retry_policy::RetryBackOff, route, route_action, route_match,
+    header_matcher::HeaderMatchSpecifier, retry_policy, retry_policy::RetryBackOff, route, route_action, route_match,
 };
 use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::{ExtProcPerRoute, ext_proc_per_route::Override};
+use envoy_types::pb::envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate;
 use envoy_types::pb::envoy::r#type::matcher::v3::{StringMatcher, string_matcher::MatchPattern};
 use envoy_types::pb::google::protobuf::UInt64Value;
 use envoy_types::util::pack_any;
@@ -19,6 +20,9 @@ use std::time::Duration;
 
 /// Envoy's own limit lies above the filter's, so that the client gets the filter's answer.
 const ROOM_ABOVE_LIMIT: u64 = 1 << 20;
+
+/// How often a retry draws another endpoint before it takes one that was tried.
+const SELECTIONS: i64 = 10;
 
 pub(super) fn render(classes: &[BackoffClass], max_request_body_bytes: u64) -> Resource {
     let mut routes = vec![healthz(), readyz()];
@@ -99,7 +103,8 @@ fn engines(class: Option<BackoffClass>) -> Route {
         })),
         ..Default::default()
     });
-    let pause = duration(class.unwrap_or(BackoffClass::Ms25).interval());
+    // Envoy draws each pause between nothing and the interval: twice the pause has the pause for its mean.
+    let interval = duration(2 * class.unwrap_or(BackoffClass::Ms25).interval());
     Route {
         name: format!("engines-{}", class.map_or("unseen", BackoffClass::name)),
         r#match: Some(RouteMatch {
@@ -114,11 +119,23 @@ fn engines(class: Option<BackoffClass>) -> Route {
             // When, and how often, comes in the request's headers; the pause cannot.
             retry_policy: Some(RetryPolicy {
                 num_retries: uint32(0),
-                retry_back_off: Some(RetryBackOff { base_interval: pause, max_interval: pause }),
+                retry_back_off: Some(RetryBackOff { base_interval: interval, max_interval: interval }),
+                // Without the picker's list, least request would try a dead endpoint again and again: it is idle.
+                retry_host_predicate: vec![not_again()],
+                host_selection_retry_max_attempts: SELECTIONS,
                 ..Default::default()
             }),
             ..Default::default()
         })),
         ..Default::default()
+    }
+}
+
+/// Passes over the endpoints that were tried.
+fn not_again() -> retry_policy::RetryHostPredicate {
+    let config = pack_any(PreviousHostsPredicate {});
+    retry_policy::RetryHostPredicate {
+        name: "envoy.retry_host_predicates.previous_hosts".to_owned(),
+        config_type: Some(retry_policy::retry_host_predicate::ConfigType::TypedConfig(config)),
     }
 }

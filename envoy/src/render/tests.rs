@@ -7,7 +7,6 @@ use envoy_types::pb::envoy::config::endpoint::v3::{ClusterLoadAssignment, lb_end
 use envoy_types::pb::envoy::config::listener::v3::Listener;
 use envoy_types::pb::envoy::config::route::v3::{RouteConfiguration, route};
 use envoy_types::pb::google::protobuf::value::Kind;
-use kthena_core::routing::BackoffClass;
 use kthena_crds::Resources;
 use prost::{Message, Name};
 
@@ -28,7 +27,7 @@ fn names<M: Name>(snapshot: &Snapshot) -> Vec<String> {
 #[test]
 fn the_shape_is_constant() {
     let data_plane = compile(&Resources::default(), &Settings::default());
-    let snapshot = Snapshot::render(&data_plane, &wiring()).unwrap();
+    let snapshot = Renderer::new(wiring()).render(&data_plane).unwrap();
     assert_eq!(names::<Cluster>(&snapshot), data_plane.clusters);
     assert_eq!(names::<ClusterLoadAssignment>(&snapshot), [ENGINES]);
     assert_eq!(names::<Listener>(&snapshot), [NAME]);
@@ -39,7 +38,7 @@ fn the_shape_is_constant() {
 #[test]
 fn every_type_that_is_rendered_is_served() {
     let data_plane = compile(&Resources::default(), &Settings::default());
-    let snapshot = Snapshot::render(&data_plane, &wiring()).unwrap();
+    let snapshot = Renderer::new(wiring()).render(&data_plane).unwrap();
     for (url, _) in snapshot.types() {
         assert!(crate::xds::TYPE_URLS.iter().any(|served| served == url), "{url}");
     }
@@ -80,6 +79,19 @@ fn every_back_off_class_has_its_route_before_the_one_that_takes_the_rest() {
     assert_eq!(rest_action.timeout, duration(std::time::Duration::ZERO), "streams are not cut");
     for ((_, action), class) in engines.iter().zip(BackoffClass::ALL) {
         let pause = action.retry_policy.as_ref().unwrap().retry_back_off.as_ref().unwrap();
-        assert_eq!(pause.base_interval, duration(class.interval()));
+        assert_eq!(pause.base_interval, duration(2 * class.interval()));
     }
+}
+
+#[test]
+fn what_users_do_not_touch_keeps_its_bytes() {
+    let mut renderer = Renderer::new(wiring());
+    let mut data_plane = compile(&Resources::default(), &Settings::default());
+    let cache = crate::xds::Cache::new();
+    cache.publish(&renderer.render(&data_plane).unwrap());
+    data_plane.table.version = 2;
+    cache.publish(&renderer.render(&data_plane).unwrap());
+    let versions: Vec<_> = cache.status().into_iter().filter(|(_, status)| status.offered > 1).collect();
+    assert_eq!(versions.len(), 1, "{versions:?}");
+    assert_eq!(versions[0].0, TypedExtensionConfig::type_url());
 }

@@ -35,6 +35,11 @@ pub static TYPE_URLS: LazyLock<[String; 5]> = LazyLock::new(|| {
     ]
 });
 
+/// Positions in [`TYPE_URLS`].
+const CLUSTERS: usize = 0;
+const ENDPOINTS: usize = 1;
+const LISTENERS: usize = 2;
+
 /// Answers Envoys from a [`Cache`].
 #[derive(Debug, Clone)]
 pub struct Server {
@@ -46,7 +51,7 @@ type Responses = Pin<Box<dyn Stream<Item = Result<DiscoveryResponse, Status>> + 
 /// What one Envoy has of one type.
 #[derive(Debug, Default)]
 struct Subscription {
-    /// Empty means all.
+    /// None given means all, for the types that are listed whole (clusters and listeners).
     names: BTreeSet<String>,
     asked: bool,
     sent: Version,
@@ -139,7 +144,8 @@ impl Session {
                 error.message
             );
             self.cache.refuse(&request.type_url, &subscription.sent, &error.message);
-        } else if !request.response_nonce.is_empty() {
+        } else if request.version_info == subscription.sent.number.to_string() {
+            // After a refusal Envoy goes on naming the version that it has.
             self.cache.accept(&request.type_url, &subscription.sent);
         }
         let asks_more = !subscription.asked || subscription.names != names;
@@ -164,14 +170,20 @@ impl Session {
         self.nonce += 1;
         subscription.nonce = self.nonce;
         subscription.sent = version.clone();
-        let wanted = |name: &String| subscription.names.is_empty() || subscription.names.contains(name);
-        Some(DiscoveryResponse {
+        let all = index == CLUSTERS || index == LISTENERS;
+        let wanted = |name: &String| (all && subscription.names.is_empty()) || subscription.names.contains(name);
+        let response = DiscoveryResponse {
             version_info: version.number.to_string(),
             resources: version.resources.iter().filter(|r| wanted(&r.name)).map(|r| r.body.clone()).collect(),
             type_url: type_url.clone(),
             nonce: self.nonce.to_string(),
             ..Default::default()
-        })
+        };
+        if index == CLUSTERS {
+            // A cluster that changed warms until it is told its endpoints again.
+            self.subscriptions[ENDPOINTS].sent = Version::default();
+        }
+        Some(response)
     }
 }
 

@@ -65,3 +65,26 @@ fn a_bad_edit_keeps_what_is_published() {
     assert_eq!(fixture.publish("kind: ["), 1);
     assert_eq!(fixture.publisher.debug.resources.load().model_routes.len(), 1);
 }
+
+#[test]
+fn a_pod_that_joins_a_serving_model_server_is_news_of_endpoints_only() {
+    let pod = |name: &str, ip: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, labels: {{app: small}}}}\nstatus: {{podIP: {ip}}}\n"
+        )
+    };
+    let server = "---
+apiVersion: networking.serving.volcano.sh/v1alpha1
+kind: ModelServer
+metadata: {name: small}
+spec: {inferenceEngine: vLLM, workloadSelector: {matchLabels: {app: small}}, workloadPort: {port: 8000}}
+";
+    let one = format!("{ROUTE}{server}{}", pod("a", "10.0.0.1"));
+    let mut fixture = fixture(&one);
+    assert_eq!(fixture.publish(&one), 1);
+    assert_eq!(fixture.publish(&format!("{one}{}", pod("b", "10.0.0.2"))), 1, "the table is the same");
+    let status = fixture.publisher.cache.status();
+    let renewed: Vec<_> = status.iter().filter(|(_, status)| status.offered > 1).map(|(url, _)| url.as_str()).collect();
+    assert_eq!(renewed, ["type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"]);
+    assert_eq!(fixture.publisher.picker.endpoints()[0].1.len(), 2);
+}

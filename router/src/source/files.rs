@@ -58,8 +58,14 @@ impl Root {
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
             // Follows links, as mounted ConfigMaps are made of them; a FIFO would block a reader.
-            if is_manifest(&path) && fs::metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
-                files.push(path);
+            if !is_manifest(&path) {
+                continue;
+            }
+            match fs::metadata(&path) {
+                Ok(metadata) if !metadata.is_file() => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                // What cannot be looked at is not gone: reading it says why.
+                Ok(_) | Err(_) => files.push(path),
             }
         }
         Ok(files)

@@ -66,6 +66,13 @@ impl Captured {
         self.short.get().is_some_and(|short| texts.contains(&short))
     }
 
+    /// Whether engines take the text for `true`: pydantic's words, in any case
+    /// (<https://docs.pydantic.dev/latest/api/standard_library_types/#booleans>).
+    pub(super) fn is_on(&self) -> bool {
+        let words: [&[u8]; 6] = [b"1", b"on", b"t", b"true", b"y", b"yes"];
+        self.short.get().is_some_and(|short| words.iter().any(|word| short.eq_ignore_ascii_case(word)))
+    }
+
     /// The string's code points.
     pub(super) fn chars(&self) -> u64 {
         self.chars

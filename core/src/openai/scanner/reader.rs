@@ -201,7 +201,7 @@ impl Sink for RequestReader {
         self.string = (place, at);
         let keep = match place {
             Place::Model | Place::User => Keep::Name,
-            Place::ItemType | Place::PartType => Keep::Short,
+            Place::ItemType | Place::PartType | Place::Stream | Place::IncludeUsage => Keep::Short,
             Place::Prompt
             | Place::PromptItem
             | Place::Input
@@ -252,6 +252,8 @@ impl Sink for RequestReader {
                 let types: [&[u8]; 4] = [b"", b"text", b"input_text", b"output_text"];
                 self.prompt.part_type(self.captured.is_one_of(&types));
             }
+            Place::Stream => self.stream = self.captured.is_on(),
+            Place::IncludeUsage => self.include_usage(Some(IncludeUsage { on: self.captured.is_on(), span })),
             place => self.end_other(place, span),
         }
     }
@@ -259,9 +261,13 @@ impl Sink for RequestReader {
     fn scalar(&mut self, scalar: Scalar, span: Span) {
         match (self.begin(), scalar) {
             (Place::Stream, Scalar::Bool(on)) => self.stream = on,
+            (Place::Stream, Scalar::Number(value)) => self.stream = value != Some(0),
             (Place::StreamOptions, Scalar::Null) => self.stream_options = StreamOptions::Null(span),
             (Place::IncludeUsage, Scalar::Bool(on)) => {
                 self.include_usage(Some(IncludeUsage { on, span }));
+            }
+            (Place::IncludeUsage, Scalar::Number(value)) => {
+                self.include_usage(Some(IncludeUsage { on: value == Some(1), span }));
             }
             (Place::MaxTokens, Scalar::Number(value)) => self.max_tokens = value,
             (Place::MaxCompletionTokens, Scalar::Number(value)) => {

@@ -1,0 +1,168 @@
+//! What may be typed.
+
+use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Kthena on Envoy: LLM serving, on a cluster or on a laptop.
+#[derive(Debug, Parser)]
+#[command(name = "kthena", version)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve a directory of manifests on this machine, with no cluster.
+    Up(UpOptions),
+    /// One of the processes of `up`.
+    #[command(hide = true)]
+    Child(ChildOptions),
+}
+
+/// Flags of `kthena up`.
+#[derive(Debug, Clone, Args)]
+pub struct UpOptions {
+    /// Directory (or file) of manifests to serve; edits are followed. Repeat for more.
+    #[arg(long = "manifests", short = 'f', value_name = "DIR", required = true)]
+    pub manifests: Vec<PathBuf>,
+
+    /// Run a simulated engine for each Pod of the manifests, and two for each ModelServer without Pods.
+    #[arg(long)]
+    pub simulate: bool,
+
+    /// Where clients send requests. Here and below, port 0 takes a free one.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// Where Prometheus metrics are served.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9090")]
+    pub metrics: SocketAddr,
+
+    /// Where the debug pages are served.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:15000")]
+    pub debug: SocketAddr,
+
+    /// Where Envoy's admin pages are served.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9901")]
+    pub admin: SocketAddr,
+
+    /// Router configuration (scheduler, dataPlane); without it the defaults.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Envoy [default: $KTHENA_ENVOY, the one that `make envoy` fetched, or `envoy` on the PATH].
+    #[arg(long, value_name = "FILE")]
+    pub envoy: Option<PathBuf>,
+
+    /// The filter's module [default: the file beside this binary].
+    #[arg(long, value_name = "FILE")]
+    pub wasm: Option<PathBuf>,
+
+    /// Pace of the simulated engines.
+    #[command(flatten)]
+    pub simulator: SimulatorPace,
+}
+
+/// What is handed to every simulator; without a value, its own defaults.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub struct SimulatorPace {
+    /// Divides the two times below: 10 makes simulated engines ten times as quick [default: 1].
+    #[arg(long = "simulator-speed", value_name = "FACTOR", value_parser = speed, requires = "simulate")]
+    pub speed: Option<f64>,
+
+    /// A simulated engine's time to the first token [default: 20ms].
+    #[arg(long = "simulator-ttft", value_name = "DURATION", value_parser = humantime::parse_duration, requires = "simulate")]
+    pub ttft: Option<Duration>,
+
+    /// A simulated engine's time per output token after the first [default: 5ms].
+    #[arg(long = "simulator-tpot", value_name = "DURATION", value_parser = humantime::parse_duration, requires = "simulate")]
+    pub tpot: Option<Duration>,
+}
+
+/// Flags of `kthena child`.
+#[derive(Debug, Args)]
+pub struct ChildOptions {
+    /// The process without which there is nothing to do.
+    #[arg(long)]
+    pub parent: i32,
+
+    /// What to be.
+    #[command(subcommand)]
+    pub role: Role,
+}
+
+/// What a child process is.
+#[derive(Debug, Subcommand)]
+pub enum Role {
+    /// xDS and the picker.
+    Router(Box<kthena_router::Options>),
+    /// A simulated engine.
+    Simulator(kthena_simulator::Options),
+    /// Envoy, by its command line.
+    Envoy {
+        /// The program and its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        command: Vec<OsString>,
+    },
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(factor) if f64::is_finite(factor) && factor > 0.0 => Ok(factor),
+        _ => Err("a finite number above 0 is needed".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn up(flags: &str) -> Result<UpOptions, String> {
+        let words = ["kthena", "up"].into_iter().chain(flags.split_whitespace());
+        match Arguments::try_parse_from(words).map_err(|error| error.to_string())?.command {
+            Command::Up(options) => Ok(options),
+            Command::Child(_) => Err("a child".to_owned()),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_one_that_clap_accepts() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_directory_is_all_that_up_needs() {
+        let options = up("-f examples").unwrap();
+        assert_eq!(options.manifests, [PathBuf::from("examples")]);
+        assert!(!options.simulate);
+        let addresses = [options.listen, options.metrics, options.debug, options.admin].map(|at| at.to_string());
+        assert_eq!(addresses, ["127.0.0.1:8080", "127.0.0.1:9090", "127.0.0.1:15000", "127.0.0.1:9901"]);
+        assert!(up("").unwrap_err().contains("--manifests <DIR>"));
+    }
+
+    #[test]
+    fn a_pace_is_for_simulated_engines_only() {
+        let pace = up("-f x --simulate --simulator-speed 10 --simulator-ttft 1s").unwrap().simulator;
+        assert_eq!(pace, SimulatorPace { speed: Some(10.0), ttft: Some(Duration::from_secs(1)), tpot: None });
+        assert!(up("-f x --simulator-speed 10").unwrap_err().contains("--simulate"));
+        assert!(up("-f x --simulate --simulator-speed 0").unwrap_err().contains("above 0"));
+    }
+
+    #[test]
+    fn a_child_s_envoy_keeps_its_own_flags() {
+        let words = ["kthena", "child", "--parent", "7", "envoy", "/bin/envoy", "-c", "envoy.json", "--version"];
+        let Command::Child(child) = Arguments::try_parse_from(words).unwrap().command else {
+            unreachable!("the subcommand is child");
+        };
+        assert_eq!(child.parent, 7);
+        let Role::Envoy { command } = child.role else { unreachable!("the role is envoy") };
+        assert_eq!(command, words[5..]);
+    }
+}

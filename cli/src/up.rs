@@ -1,0 +1,61 @@
+//! `kthena up`: manifests of a directory, served on this machine with no cluster.
+//!
+//! One process supervises the router (xDS and the picker), Envoy and simulated engines. It carries no request
+//! itself: were it to hang, requests would not notice; when it ends, in whatever way, everything ends with it.
+
+mod check;
+mod drain;
+mod envoy;
+mod event;
+mod http;
+mod ports;
+mod ready;
+mod report;
+mod run_dir;
+mod session;
+mod simulate;
+mod supervisor;
+
+use crate::args::UpOptions;
+use event::Event;
+use session::Session;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use tracing_subscriber::EnvFilter;
+
+/// Serves until Ctrl-C or SIGTERM.
+pub fn up(options: &UpOptions) -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(io::stderr).init();
+    let checked = match check::check(options) {
+        Ok(checked) => checked,
+        Err(errors) => {
+            errors.iter().for_each(|error| say(&format!("kthena: {error}")));
+            return ExitCode::FAILURE;
+        }
+    };
+    let (sender, events) = channel();
+    let run = || {
+        follow_signals(sender.clone())?;
+        Session::start(options, checked, sender)?.run(&events)
+    };
+    run().unwrap_or_else(|error| {
+        say(&format!("kthena: {error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+fn follow_signals(events: Sender<Event>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let follow = move || signals.forever().map_while(|_| events.send(Event::Stop).ok()).for_each(drop);
+    thread::Builder::new().name("signals".to_owned()).spawn(follow).map(drop)
+}
+
+/// One line to standard error. That nobody reads it must not end a run.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}

@@ -1,0 +1,134 @@
+//! Everything that can be wrong before anything is started, a line each.
+
+use super::envoy;
+use super::ports::Addresses;
+use crate::args::UpOptions;
+use kthena_crds::Duration;
+use kthena_router::local::Compiled;
+use kthena_router::source::{Directory, Snapshot};
+use kthena_router::{configuration, find_wasm};
+use std::fmt::Display;
+use std::path::PathBuf;
+
+/// What a run needs, found and read.
+#[derive(Debug)]
+pub struct Checked {
+    /// The user's manifests.
+    pub directory: Directory,
+    /// What they hold.
+    pub snapshot: Snapshot,
+    /// The configuration file.
+    pub config: Compiled,
+    /// Envoy.
+    pub envoy: PathBuf,
+    /// The filter's module.
+    pub wasm: PathBuf,
+    /// Ports that are free.
+    pub addresses: Addresses,
+    /// How long requests in flight are waited for at the end.
+    pub drain_timeout: std::time::Duration,
+}
+
+/// On a laptop nobody waits five minutes, which is upstream's default on a cluster.
+const DRAIN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Checks everything.
+///
+/// # Errors
+/// All that is wrong, a line each, with its remedy.
+pub fn check(options: &UpOptions) -> Result<Checked, Vec<String>> {
+    let mut errors = Errors::default();
+    let manifests = errors.of(Directory::open(&options.manifests)).map(|mut directory| {
+        let snapshot = directory.load();
+        errors.0.extend(snapshot.first_load_errors().iter().map(ToString::to_string));
+        (directory, snapshot)
+    });
+    let config = errors.of(configuration::load(options.config.as_deref()));
+    let wasm = errors.of(find_wasm(options.wasm.clone()));
+    let envoy = errors.of(envoy::find(options.envoy.as_deref()));
+    let drain_timeout = errors.of(drain_timeout(std::env::var("DRAIN_TIMEOUT").ok()));
+    let UpOptions { listen, metrics, debug, admin, .. } = *options;
+    let addresses = Addresses { listen, metrics, debug, admin }.probe();
+    let addresses = addresses.map_err(|lines| errors.0.extend(lines)).ok();
+    match (manifests, config, wasm, envoy, drain_timeout, addresses) {
+        (Some((directory, snapshot)), Some(config), Some(wasm), Some(envoy), Some(drain_timeout), Some(addresses))
+            if errors.0.is_empty() =>
+        {
+            Ok(Checked { directory, snapshot, config, envoy, wasm, addresses, drain_timeout })
+        }
+        _ => Err(errors.0),
+    }
+}
+
+#[derive(Debug, Default)]
+struct Errors(Vec<String>);
+
+impl Errors {
+    /// The value, or `None` with the error kept, in one line.
+    fn of<T, E: Display>(&mut self, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.0.push(format!("{error:#}").replace('\n', " "))).ok()
+    }
+}
+
+fn drain_timeout(text: Option<String>) -> Result<std::time::Duration, String> {
+    match text.filter(|text| !text.is_empty()) {
+        None => Ok(DRAIN_TIMEOUT),
+        Some(text) => text.parse::<Duration>().map(Duration::as_std).map_err(|error| format!("DRAIN_TIMEOUT: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn options(manifests: PathBuf) -> UpOptions {
+        let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+        UpOptions {
+            manifests: vec![manifests],
+            simulate: false,
+            listen: any,
+            metrics: any,
+            debug: any,
+            admin: any,
+            config: None,
+            envoy: None,
+            wasm: None,
+            simulator: Default::default(),
+        }
+    }
+
+    #[test]
+    fn every_failure_is_one_line_and_all_are_said() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("a.yaml"), "kind: ModelServer\n").unwrap();
+        fs::write(directory.path().join("b.yaml"), "{").unwrap();
+        let mut options = options(directory.path().to_owned());
+        options.config = Some(directory.path().join("no-config.yaml"));
+        options.wasm = Some(directory.path().join("no-filter.wasm"));
+        options.envoy = Some(directory.path().join("no-envoy"));
+        let errors = check(&options).unwrap_err();
+        for part in ["a.yaml", "b.yaml", "no-config.yaml", "no-filter.wasm", "no-envoy"] {
+            assert!(errors.iter().any(|line| line.contains(part)), "{part}: {errors:#?}");
+        }
+        assert!(errors.iter().all(|line| !line.contains('\n')), "{errors:#?}");
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let errors = check(&options(directory.path().join("nowhere"))).unwrap_err();
+        assert!(
+            errors.iter().any(|line| line.contains("nowhere") && line.contains("existing directory")),
+            "{errors:#?}"
+        );
+    }
+
+    #[test]
+    fn the_drain_timeout_is_a_go_duration() {
+        assert_eq!(drain_timeout(None), Ok(DRAIN_TIMEOUT));
+        assert_eq!(drain_timeout(Some("1m30s".to_owned())), Ok(std::time::Duration::from_secs(90)));
+        let error = drain_timeout(Some("90".to_owned())).unwrap_err();
+        assert!(error.starts_with("DRAIN_TIMEOUT: ") && error.contains("such as \"10s\""), "{error}");
+    }
+}

@@ -1,0 +1,23 @@
+//! What the one thread that starts children is told by the others.
+
+use kthena_router::source::Snapshot;
+use std::sync::Arc;
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Event {
+    /// SIGINT or SIGTERM.
+    Stop,
+    /// The process with this serial number has ended and waits to be reaped.
+    Ended(u64),
+    /// The manifests changed.
+    Manifests(Arc<Snapshot>),
+    /// The router's sockets are there for Envoy.
+    RouterListens,
+    /// Requests are served.
+    Ready,
+    /// Requests were not served in time: why.
+    NotReady(String),
+    /// No request is in flight any more, or waiting for it is over.
+    Drained,
+}

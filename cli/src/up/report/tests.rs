@@ -1,0 +1,78 @@
+use super::*;
+use kthena_router::local::{Settings, compile};
+use kthena_router::source::Directory;
+use std::fs;
+
+const MANIFESTS: &str = "
+apiVersion: networking.serving.volcano.sh/v1alpha1
+kind: ModelRoute
+metadata: {name: r}
+spec:
+  modelName: deepseek's
+  loraAdapters: [lora-a]
+  rules:
+  - targetModels: [{modelServerName: s, weight: 70}, {modelServerName: empty, weight: 30}]
+  - targetModels: [{modelServerName: s}]
+---
+apiVersion: networking.serving.volcano.sh/v1alpha1
+kind: ModelServer
+metadata: {name: s}
+spec: {inferenceEngine: vLLM, workloadSelector: {matchLabels: {app: s}}, workloadPort: {port: 8000}}
+---
+apiVersion: networking.serving.volcano.sh/v1alpha1
+kind: ModelServer
+metadata: {name: empty}
+spec: {inferenceEngine: vLLM, workloadSelector: {matchLabels: {app: e}}, workloadPort: {port: 8000}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: p, labels: {app: s}}
+status: {podIP: 127.0.0.2}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: q, labels: {app: s}}
+status: {podIP: 127.0.0.3}
+";
+
+fn report(manifests: &str, skipped: &[String], problems: &[String]) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("all.yaml"), manifests).unwrap();
+    let snapshot = Directory::open([directory.path()]).unwrap().load();
+    assert_eq!(snapshot.problems, []);
+    let data_plane = compile(&snapshot.resources, &Settings::default());
+    let at = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    let listen = "0.0.0.0:8080".parse().unwrap();
+    let addresses = Addresses { listen, metrics: at(9090), debug: at(15000), admin: at(9901) };
+    Report { addresses, data_plane: &data_plane, skipped, problems, simulate: false }.text()
+}
+
+#[test]
+fn it_says_where_to_send_what_and_who_answers() {
+    let skipped = ["Service default/x in all.yaml: not served here, skipped".to_owned()];
+    let problems = ["ModelServer default/empty: spec.workloadSelector: no ready Pod matches".to_owned()];
+    let expected = r#"ready: http://127.0.0.1:8080
+
+MODEL               ROUTE      MODEL SERVER   ENDPOINTS
+deepseek's, lora-a  default/r  default/s      127.0.0.2:8000, 127.0.0.3:8000
+                               default/empty  none
+
+metrics  http://127.0.0.1:9090/metrics
+debug    http://127.0.0.1:15000/debug/config_dump/modelroutes
+envoy    http://127.0.0.1:9901
+stop     Ctrl-C; requests in flight are answered first
+
+Service default/x in all.yaml: not served here, skipped
+ModelServer default/empty: spec.workloadSelector: no ready Pod matches
+
+try: curl http://127.0.0.1:8080/v1/chat/completions -H 'Content-Type: application/json' -d '{"messages":[{"content":"Hello","role":"user"}],"model":"deepseek'\''s"}'
+"#;
+    assert_eq!(report(MANIFESTS, &skipped, &problems), expected);
+}
+
+#[test]
+fn without_models_and_endpoints_it_says_what_is_missing() {
+    let text = report("# nothing yet\n", &[], &[]);
+    assert!(text.contains("no models: ") && text.contains("no endpoints: ") && text.contains("--simulate"), "{text}");
+    assert!(!text.contains("curl"), "{text}");
+}

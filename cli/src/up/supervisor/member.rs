@@ -1,0 +1,62 @@
+//! One child, over all its processes.
+
+use super::PATIENCE;
+use super::backoff::Backoff;
+use super::process::Process;
+use rustix::process::Signal;
+use std::ffi::OsString;
+use std::time::Instant;
+
+/// What a child is to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Aim {
+    /// Run, for ever.
+    #[default]
+    Run,
+    /// End, to be started again at once with other arguments.
+    Replace,
+    /// Run until then.
+    Retire(Instant),
+    /// End.
+    End,
+}
+
+/// A child, whether or not it has a process now.
+#[derive(Debug, Default)]
+pub struct Member {
+    /// What its role is started with.
+    pub arguments: Vec<OsString>,
+    /// What it is to do.
+    pub aim: Aim,
+    /// Its process, if it has one.
+    pub process: Option<Process>,
+    /// When to start the next one.
+    pub start_at: Option<Instant>,
+    /// When to end its process if it has not ended by itself.
+    pub kill_at: Option<Instant>,
+    /// The pause before the next start.
+    pub backoff: Backoff,
+    /// How often it died before everything was ready once.
+    pub early_deaths: u32,
+}
+
+// === impl Member ===
+
+impl Member {
+    /// Asks its process to end.
+    pub fn terminate(&mut self, now: Instant) {
+        if let Some(process) = &self.process {
+            process.signal(Signal::TERM);
+            self.kill_at = Some(now + PATIENCE);
+        }
+    }
+
+    /// When something is due next.
+    pub fn next(&self) -> Option<Instant> {
+        let retire_at = match self.aim {
+            Aim::Retire(at) => Some(at),
+            Aim::Run | Aim::Replace | Aim::End => None,
+        };
+        [retire_at, self.start_at, self.kill_at].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,45 @@
+//! Which child is which.
+
+use crate::up::simulate::Simulator;
+use std::fmt;
+
+/// A child of `kthena up`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Name {
+    /// Envoy.
+    Envoy,
+    /// The router: xDS and the picker.
+    Router,
+    /// A simulated engine.
+    Simulator(Simulator),
+}
+
+// === impl Name ===
+
+impl Name {
+    /// The role's name among the subcommands of `kthena child`.
+    pub fn role(&self) -> &'static str {
+        match self {
+            Self::Envoy => "envoy",
+            Self::Router => "router",
+            Self::Simulator(_) => "simulator",
+        }
+    }
+
+    /// What stands before each line of its output.
+    pub fn prefix(&self) -> String {
+        match self {
+            Self::Envoy | Self::Router => format!("[{self}]"),
+            Self::Simulator(simulator) => format!("[sim {}]", simulator.pod),
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Envoy | Self::Router => f.write_str(self.role()),
+            Self::Simulator(simulator) => write!(f, "simulator {}", simulator.pod),
+        }
+    }
+}
