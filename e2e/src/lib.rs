@@ -1,1 +1,31 @@
-//! placeholder
+//! Harness of the process tests: the real `kthena`, Envoy and filter module, driven from outside.
+//!
+//! What a unit test can show is shown beside the code. Here is what only the running processes can:
+//! that Envoy does with our configuration what we think, and that nothing of it depends on any one of
+//! our processes staying alive. Every instance has a loopback address of its own, so that tests run in
+//! parallel with each other and with whatever else the machine serves.
+
+mod address;
+mod answer;
+mod binaries;
+mod client;
+mod engine;
+mod kthena;
+pub mod manifests;
+mod output;
+mod scratch;
+mod setup;
+mod spawner;
+mod until;
+
+pub use address::Loopback;
+pub use answer::{Answer, Stream};
+pub use binaries::{envoy, filter_module, kthena};
+pub use client::{Client, chat, streamed};
+pub use engine::Engine;
+pub use kthena::{Kthena, is_alive};
+pub use output::Output;
+pub use scratch::directory;
+pub use setup::{Failure, Setup};
+pub use spawner::spawn;
+pub use until::{DEADLINE, until};

@@ -1,0 +1,100 @@
+//! Engines inside the test process, at addresses of their own: they can be slow, dead or hostile.
+
+use crate::{Client, Loopback};
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use kthena_simulator::{Options, Simulator};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
+
+type Shutdown = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The port of every engine here.
+const PORT: u16 = 8000;
+
+/// An engine; dropping it ends it.
+#[derive(Debug)]
+pub struct Engine {
+    address: Loopback,
+    /// Dropping it is the signal.
+    _shutdown: oneshot::Sender<()>,
+}
+
+// === impl Engine ===
+
+impl Engine {
+    /// A simulated one; its place is chosen here, and the name is what `x-simulator` says.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn simulated(name: &str, options: Options) -> Self {
+        let name = Some(name.to_owned());
+        Self::run(async move |listen, bound, shutdown| {
+            let simulator = Simulator::bind(Options { listen, name, ..options }).await.expect("a free address");
+            bound.send(()).expect("someone waits");
+            simulator.serve(shutdown).await.expect("it serves to its end");
+        })
+    }
+
+    /// One that answers everything with this status and body.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn answering(status: u16, body: &'static str) -> Self {
+        let answer = move |_: Request<Incoming>| async move {
+            let answer = Response::builder().status(status).header("content-type", "text/plain");
+            Ok::<_, Infallible>(answer.body(Full::new(Bytes::from_static(body.as_bytes()))).expect("a valid answer"))
+        };
+        Self::run(async move |listen, bound, shutdown| {
+            let listener = TcpListener::bind(listen).await.expect("a free address");
+            bound.send(()).expect("someone waits");
+            let serve = async {
+                while let Ok((connection, _)) = listener.accept().await {
+                    let connection = TokioIo::new(connection);
+                    tokio::spawn(http1::Builder::new().serve_connection(connection, service_fn(answer)));
+                }
+            };
+            tokio::select! { () = serve => {}, () = shutdown => {} }
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address.at(PORT)
+    }
+
+    /// The address without its port.
+    pub fn ip(&self) -> String {
+        self.address.ip().to_string()
+    }
+
+    /// A client that asks it directly.
+    pub fn client(&self) -> Client {
+        Client::new(self.address())
+    }
+
+    /// A runtime and a thread of its own: an engine outlives the test that happened to start it.
+    fn run<F: Future<Output = ()>>(serve: impl FnOnce(SocketAddr, Sender<()>, Shutdown) -> F + Send + 'static) -> Self {
+        let address = Loopback::claim(&[PORT]);
+        let listen = address.at(PORT);
+        let (sender, receiver) = oneshot::channel::<()>();
+        let shutdown: Shutdown = Box::pin(async move { drop(receiver.await) });
+        let (bound, told) = mpsc::channel();
+        thread::spawn(move || {
+            let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(serve(listen, bound, shutdown));
+        });
+        told.recv().expect("the engine listens");
+        Self { address, _shutdown: sender }
+    }
+}

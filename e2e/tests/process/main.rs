@@ -1,0 +1,19 @@
+//! The product as its users run it: real processes, driven from outside.
+//!
+//! One program for all files, so that it is linked once; each file is one idea.
+
+mod bodies;
+mod endurance;
+mod engines;
+mod exactness;
+mod examples;
+mod hostile;
+mod limits;
+mod live;
+mod models;
+mod shutdown;
+mod spine;
+mod startup;
+mod steering;
+mod usage;
+mod xds;
