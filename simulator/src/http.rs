@@ -4,6 +4,7 @@ mod adapters;
 mod ask;
 mod chat;
 mod completions;
+mod face;
 mod failure;
 mod fields;
 mod generate;

@@ -10,9 +10,10 @@ use serde_json::{Map, Value};
 
 use super::App;
 use super::ask::{Ask, check_stream_options};
+use super::face::Face;
 use super::failure::Failure;
 use super::fields::{self, Fields};
-use super::generate::{Face, answer};
+use super::generate::answer;
 use crate::engine::{Prompt, PromptReader};
 
 /// What a ChatML template puts around each message, and before the answer.

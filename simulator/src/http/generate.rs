@@ -3,21 +3,14 @@
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 
 use super::ask::Ask;
+use super::face::Face;
 use super::failure::Failure;
 use super::stream::EventStream;
 use super::{App, unix_now};
 use crate::engine::Work;
-use crate::wire::{Counts, Head, Piece, chat, completion};
-
-/// Which of the two paths a request came by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Face {
-    Chat,
-    Completion,
-}
+use crate::wire::{Counts, Head};
 
 /// Answers a request that could be read.
 ///
@@ -59,38 +52,4 @@ pub async fn answer(app: &App, headers: &HeaderMap, face: Face, ask: Ask) -> Res
 fn typed(content_type: &'static str, body: Body) -> Response {
     let content_type = HeaderValue::from_static(content_type);
     ([(header::CONTENT_TYPE, content_type)], body).into_response()
-}
-
-// === impl Face ===
-
-impl Face {
-    fn id_prefix(self) -> &'static str {
-        match self {
-            Self::Chat => "chatcmpl",
-            Self::Completion => "cmpl",
-        }
-    }
-
-    fn whole(self, head: &Head, texts: &[String], counts: Counts) -> Bytes {
-        match self {
-            Self::Chat => chat::whole(head, texts, counts),
-            Self::Completion => completion::whole(head, texts, counts),
-        }
-    }
-
-    /// One token's event.
-    pub fn piece(self, head: &Head, piece: &Piece<'_>) -> Bytes {
-        match self {
-            Self::Chat => chat::piece(head, piece),
-            Self::Completion => completion::piece(head, piece),
-        }
-    }
-
-    /// The event with the counts of the whole stream.
-    pub fn totals(self, head: &Head, counts: Counts) -> Bytes {
-        match self {
-            Self::Chat => chat::totals(head, counts),
-            Self::Completion => completion::totals(head, counts),
-        }
-    }
 }

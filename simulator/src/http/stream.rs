@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures::stream;
 
 use super::ask::UsageMode;
+use super::face::Face;
 use super::failure::ENGINE_DEAD_EVENT;
-use super::generate::Face;
 use crate::engine::{Generation, Stopped, Token};
 use crate::wire::{Counts, DONE, Head, Piece, chat};
 
