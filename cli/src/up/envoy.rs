@@ -66,7 +66,9 @@ pub fn command_line(envoy: &Path, bootstrap: &Path) -> Vec<OsString> {
         Some(level) => command.extend(["--log-level".into(), level]),
         // `main` warns at every start and end of what is meant to be so, `ext_proc` of each stream of a router that
         // ended, which is told once already.
-        None => command.extend(["--log-level", "warning", "--component-log-level", "main:error,ext_proc:error"].map(OsString::from)),
+        None => command.extend(
+            ["--log-level", "warning", "--component-log-level", "main:error,ext_proc:error"].map(OsString::from),
+        ),
     }
     command
 }

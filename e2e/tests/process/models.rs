@@ -52,6 +52,11 @@ async fn health_and_readiness_are_answered_on_the_listener() {
 }
 
 #[tokio::test]
+async fn a_path_that_only_begins_like_readiness_is_not_found() {
+    SPINE.client().get("/readyzfoo").await.assert_error(404, "404 page not found");
+}
+
+#[tokio::test]
 async fn our_errors_have_the_shape_of_openai_s() {
     let client = SPINE.client();
     let answer = client.get("/metrics").await;
