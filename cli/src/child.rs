@@ -27,7 +27,7 @@ fn become_child(options: ChildOptions) -> anyhow::Result<()> {
     die_with(options.parent)?;
     match options.role {
         Role::Router(options) => {
-            log("info");
+            log("info,notify=off");
             Builder::new_multi_thread().enable_all().build()?.block_on(async {
                 let mut terminate = signal(SignalKind::terminate())?;
                 let shutdown = async move {

@@ -12,25 +12,38 @@ mod ports;
 mod ready;
 mod report;
 mod run_dir;
+mod say;
 mod session;
 mod simulate;
 mod supervisor;
 
 use crate::args::UpOptions;
 use event::Event;
+use say::say;
 use session::Session;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use tracing_subscriber::EnvFilter;
 
-/// Serves until Ctrl-C or SIGTERM.
+/// Serves until Ctrl-C, or whatever else asks a program to end.
 pub fn up(options: &UpOptions) -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(io::stderr).init();
+    let code = serve(options);
+    say::finish();
+    code
+}
+
+fn serve(options: &UpOptions) -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,notify=off"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(false)
+        .with_writer(|| say::Log)
+        .init();
     let checked = match check::check(options) {
         Ok(checked) => checked,
         Err(errors) => {
@@ -50,12 +63,7 @@ pub fn up(options: &UpOptions) -> ExitCode {
 }
 
 fn follow_signals(events: Sender<Event>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
     let follow = move || signals.forever().map_while(|_| events.send(Event::Stop).ok()).for_each(drop);
     thread::Builder::new().name("signals".to_owned()).spawn(follow).map(drop)
-}
-
-/// One line to standard error. That nobody reads it must not end a run.
-fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
 }

@@ -41,7 +41,7 @@ pub fn compile(resources: &Resources, settings: &Settings) -> DataPlane {
             routes,
         },
         endpoints,
-        listeners: vec![Listener { name: "kthena".to_owned(), address: settings.listen }],
+        listeners: vec![Listener { name: "kthena".to_owned(), address: settings.listen, exclusive: false }],
         routes: BackoffClass::ALL.to_vec(),
         clusters: vec![crate::render::ENGINES, crate::render::PICKER],
         picker,

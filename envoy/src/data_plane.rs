@@ -44,6 +44,10 @@ pub struct Listener {
     pub name: String,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Whether nobody else may listen there too. Else Envoy's workers listen with `SO_REUSEPORT`, each for
+    /// itself, which lets another Envoy of the same user take a share of the connections unnoticed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub exclusive: bool,
 }
 
 /// The endpoints of one ModelServer.

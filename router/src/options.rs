@@ -40,6 +40,10 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     pub wasm: Option<PathBuf>,
 
+    /// Let nobody else listen where Envoy does, so that a second run is refused and takes no connections.
+    #[arg(long, hide = true)]
+    pub exclusive: bool,
+
     /// Say nothing of the problems found at the start: whoever started us has said them.
     #[arg(long, hide = true)]
     pub quiet_start: bool,

@@ -24,6 +24,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// Everything that hears of a new configuration.
 pub struct Publisher {
     settings: Settings,
+    exclusive: bool,
     renderer: Renderer,
     cache: Cache,
     picker: Arc<Picker>,
@@ -48,6 +49,7 @@ impl Publisher {
     ) -> Self {
         Self {
             settings,
+            exclusive: false,
             renderer: Renderer::new(wiring),
             cache,
             picker,
@@ -57,6 +59,12 @@ impl Publisher {
             current: None,
             version: 0,
         }
+    }
+
+    /// Lets nobody else listen where Envoy does.
+    pub(crate) fn exclusive(mut self, exclusive: bool) -> Self {
+        self.exclusive = exclusive;
+        self
     }
 
     /// Publishes every snapshot, the newest first where they come faster than [`INTERVAL`].
@@ -73,6 +81,7 @@ impl Publisher {
 
     fn publish(&mut self, snapshot: &Snapshot) {
         let mut data_plane = compile(&snapshot.resources, &self.settings);
+        data_plane.listeners.iter_mut().for_each(|listener| listener.exclusive = self.exclusive);
         self.report(snapshot, &data_plane.problems);
         // After a start there is no earlier good state behind what could not be read, but Envoy may have one
         // from before the start: better no word from us than half a configuration.
@@ -119,7 +128,7 @@ impl Publisher {
             tracing::warn!("{problem}");
         }
         for problem in self.said.difference(&problems) {
-            tracing::info!("solved: {problem}");
+            tracing::info!("no longer: {problem}");
         }
         self.telemetry.config_problems.set(i64::try_from(problems.len()).unwrap_or(i64::MAX));
         self.said = problems;

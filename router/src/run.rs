@@ -60,7 +60,8 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + '
         Arc::clone(&picker),
         Arc::clone(&telemetry),
         Arc::clone(&debug),
-    );
+    )
+    .exclusive(options.exclusive);
     if options.quiet_start {
         publisher.expect(&snapshots.borrow());
     }

@@ -64,10 +64,11 @@ pub fn command_line(envoy: &Path, bootstrap: &Path) -> Vec<OsString> {
     command.extend(["--drain-time-s", DRAIN_SECONDS, "--concurrency", &threads].map(OsString::from));
     match env::var_os("KTHENA_ENVOY_LOG").filter(|level| !level.is_empty()) {
         Some(level) => command.extend(["--log-level".into(), level]),
-        // `main` warns at every start and end of what is meant to be so, `ext_proc` of each stream of a router that
-        // ended, which is told once already.
+        // `main` warns at every start and end of what is meant to be so; `ext_proc` and `config` of each stream of a
+        // router that ended, which is told once already, and of refusals, which the router tells.
         None => command.extend(
-            ["--log-level", "warning", "--component-log-level", "main:error,ext_proc:error"].map(OsString::from),
+            ["--log-level", "warning", "--component-log-level", "main:error,ext_proc:error,config:error"]
+                .map(OsString::from),
         ),
     }
     command

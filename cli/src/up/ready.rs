@@ -2,6 +2,7 @@
 
 use super::event::Event;
 use super::http::Http;
+use serde_json::Value;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -14,6 +15,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often to look.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// Envoy's listeners among the types of its configuration.
+const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
+
+/// How many listeners take connections, in Envoy's statistics.
+const TOTAL: &str = "listener_manager.total_listeners_active";
+
 /// What must be there before a run is ready.
 #[derive(Debug)]
 pub struct Awaited {
@@ -23,6 +30,19 @@ pub struct Awaited {
     pub engines: Vec<SocketAddr>,
     /// Envoy, as it is reached from this machine.
     pub envoy: SocketAddr,
+    /// The router's debug pages, as they are reached from this machine.
+    pub debug: SocketAddr,
+    /// Envoy's admin pages, as they are reached from this machine.
+    pub admin: SocketAddr,
+}
+
+/// Why something is not there.
+#[derive(Debug)]
+enum Lack {
+    /// It may come.
+    Yet(String),
+    /// It will not.
+    Ever(String),
 }
 
 // === impl Awaited ===
@@ -37,40 +57,87 @@ impl Awaited {
             .and_then(|()| poll(deadline, || self.envoy()));
         let event = match done {
             Ok(()) => Event::Ready,
-            Err(reason) => Event::NotReady(format!("not ready within {} s: {reason}", PATIENCE.as_secs())),
+            Err(Lack::Yet(reason)) => Event::NotReady(format!("not ready within {} s: {reason}", PATIENCE.as_secs())),
+            Err(Lack::Ever(reason)) => Event::NotReady(reason),
         };
         // Nobody listens any more when the run is over.
         let _ = events.send(event);
     }
 
-    fn router(&self) -> Result<(), String> {
+    fn router(&self) -> Result<(), Lack> {
         let refused = |path: &&PathBuf| UnixStream::connect(path).is_err();
         match self.sockets.iter().find(refused) {
             None => Ok(()),
-            Some(path) => Err(format!("the router does not listen on {}", path.display())),
+            Some(path) => Err(Lack::Yet(format!("the router does not listen on {}", path.display()))),
         }
     }
 
-    fn engines(&self) -> Result<(), String> {
+    fn engines(&self) -> Result<(), Lack> {
         let refused = |address: &&SocketAddr| TcpStream::connect(address).is_err();
         match self.engines.iter().find(refused) {
             None => Ok(()),
-            Some(address) => Err(format!("the simulated engine at {address} does not listen")),
+            Some(address) => Err(Lack::Yet(format!("the simulated engine at {address} does not listen"))),
         }
     }
 
-    fn envoy(&self) -> Result<(), String> {
-        let refused = |error| format!("Envoy at http://{}/readyz: {error}", self.envoy);
-        Http::new().get(self.envoy, "/readyz").map(drop).map_err(refused)
+    /// Whether our Envoy listens, and only then whether there is an answer: it might be another's.
+    fn envoy(&self) -> Result<(), Lack> {
+        let Self { envoy, debug, admin, .. } = self;
+        let http = Http::new();
+        let yet = |what: &str, error: String| Lack::Yet(format!("{what}: {error}"));
+        let status = http.get(*debug, "/debug/xds").map_err(|error| yet("the router's /debug/xds", error))?;
+        let stats = http.get(*admin, "/stats?filter=listener_manager").map_err(|error| yet("Envoy's /stats", error))?;
+        let cannot = |why| Lack::Ever(format!("{envoy}: Envoy cannot listen: {why}; choose another with --listen"));
+        refusal(&status).map_or(Ok(()), |why| Err(cannot(why)))?;
+        // Of two that bound an address at the same time, one finds out too late to refuse its configuration.
+        match (stat(&stats, "listener_manager.listener_create_failure"), stat(&stats, TOTAL)) {
+            (1.., _) => return Err(cannot("another process listens there".to_owned())),
+            (0, 0) => return Err(Lack::Yet(format!("Envoy does not listen on {envoy}"))),
+            (0, 1..) => {}
+        }
+        http.get(*envoy, "/readyz").map(drop).map_err(|error| yet(&format!("Envoy at http://{envoy}/readyz"), error))
     }
 }
 
-/// Tries until it succeeds or the time is over; then the last reason.
-fn poll(deadline: Instant, mut attempt: impl FnMut() -> Result<(), String>) -> Result<(), String> {
+/// Envoy's words about the listener, if it refused that, in one line: from the router's `/debug/xds`.
+fn refusal(status: &str) -> Option<String> {
+    let status: Value = serde_json::from_str(status).ok()?;
+    let words = status.get(LISTENER)?.get("refused")?.as_str()?;
+    Some(words.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// One of Envoy's `/stats` (`name: value` a line); 0 before Envoy counts it.
+fn stat(stats: &str, name: &str) -> u64 {
+    let mut lines = stats.lines().filter_map(|line| line.split_once(": "));
+    lines.find(|(known, _)| *known == name).and_then(|(_, value)| value.trim().parse().ok()).unwrap_or(0)
+}
+
+/// Tries until it succeeds, cannot succeed, or the time is over; then the last reason.
+fn poll(deadline: Instant, mut attempt: impl FnMut() -> Result<(), Lack>) -> Result<(), Lack> {
     loop {
         match attempt() {
-            Err(_) if Instant::now() < deadline => thread::sleep(PAUSE),
+            Err(Lack::Yet(_)) if Instant::now() < deadline => thread::sleep(PAUSE),
             done => return done,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn envoy_s_refusal_of_the_listener_is_one_line() {
+        let refused = |words: Value| refusal(&serde_json::json!({ LISTENER: { "refused": words } }).to_string());
+        assert_eq!(refused("cannot bind:\nin use\n".into()).as_deref(), Some("cannot bind: in use"));
+        assert_eq!(refused(Value::Null), None);
+        assert_eq!(refusal("{}"), None);
+    }
+
+    #[test]
+    fn a_stat_is_found_by_its_whole_name() {
+        let stats = "listener_manager.total_listeners_active_x: 7\nlistener_manager.total_listeners_active: 1\n";
+        assert_eq!(stat(stats, TOTAL), 1);
+        assert_eq!(stat("", TOTAL), 0);
     }
 }

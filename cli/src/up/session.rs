@@ -1,31 +1,28 @@
 //! A run, from its first process to its last: what happens on which event.
 
 use super::check::Checked;
+use super::drain;
 use super::envoy;
 use super::event::Event;
 use super::ports::{Addresses, reachable};
 use super::ready::Awaited;
 use super::report::Report;
 use super::run_dir::RunDir;
-use super::simulate::{Change, Fleet};
+use super::say::{print, say};
+use super::simulate::{Change, Fleet, wait};
 use super::supervisor::{Name, Supervisor};
-use super::{drain, say};
 use crate::args::UpOptions;
 use kthena_crds::Resources;
 use kthena_router::local::{Settings, Sockets, compile, settings};
 use kthena_router::source::{Directory, Snapshot, watch};
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// How long a simulated engine outlives its Pod: what was on its way to it still arrives.
-const AFTER_ITS_POD: Duration = Duration::from_secs(2);
 
 /// What a shell says of a command that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
@@ -45,12 +42,16 @@ enum Phase {
 pub struct Session {
     supervisor: Supervisor,
     fleet: Option<Fleet>,
+    /// Counts the times that simulators were asked for.
+    edits: u64,
     phase: Phase,
     verdict: anyhow::Result<ExitCode>,
     addresses: Addresses,
     settings: Settings,
     drain_timeout: Duration,
     manifests: Vec<PathBuf>,
+    /// The user's manifests as they were checked.
+    first: Snapshot,
     /// Problems of simulation that were said; those of serving are the router's to say, after the start.
     said: BTreeSet<String>,
     config_problems: Vec<String>,
@@ -80,12 +81,14 @@ impl Session {
         let mut session = Self {
             supervisor: Supervisor::new(events.clone()),
             fleet,
+            edits: 0,
             phase: Phase::Starting,
             verdict: Ok(ExitCode::SUCCESS),
             addresses: checked.addresses,
             settings: settings(checked.addresses.listen, &checked.config),
             drain_timeout: checked.drain_timeout,
             manifests,
+            first: checked.snapshot.clone(),
             said: BTreeSet::new(),
             config_problems: checked.config.problems,
             edited: None,
@@ -112,7 +115,10 @@ impl Session {
             if let Some(event) = self.next(events)
                 && let Err(error) = self.on(event)
             {
-                self.verdict = Err(error);
+                // What ended the run is its verdict, not what that led to.
+                if self.phase != Phase::Ending {
+                    self.verdict = Err(error);
+                }
                 self.end();
             }
             self.supervisor.act(Instant::now());
@@ -132,7 +138,13 @@ impl Session {
 
     fn on(&mut self, event: Event) -> anyhow::Result<()> {
         match (event, self.phase) {
-            (Event::Ended(serial), _) => self.supervisor.ended(serial, Instant::now())?,
+            (Event::Ended(serial), phase) => {
+                self.supervisor.ended(serial, Instant::now())?;
+                // With Envoy, what was in flight is gone.
+                if phase == Phase::Draining && !self.supervisor.is_running(&Name::Envoy) {
+                    self.end();
+                }
+            }
             (Event::RouterListens, Phase::Starting) => {
                 self.supervisor.run(Name::Envoy, self.envoy.clone(), Instant::now());
             }
@@ -140,7 +152,7 @@ impl Session {
             (Event::Ready, Phase::Starting) => {
                 self.phase = Phase::Serving;
                 self.supervisor.settle();
-                self.report()?;
+                self.report();
                 if let Some(snapshot) = self.edited.take() {
                     self.simulate(&snapshot.resources)?;
                 }
@@ -148,16 +160,21 @@ impl Session {
             // Readiness is of the engines there were at the start.
             (Event::Manifests(snapshot), Phase::Starting) => self.edited = Some(snapshot),
             (Event::Manifests(snapshot), Phase::Serving) => self.simulate(&snapshot.resources)?,
+            (Event::EnginesListen(edit), Phase::Serving) if edit == self.edits => self.publish()?,
+            (Event::Idle(simulator), _) => self.supervisor.release(&Name::Simulator(simulator), Instant::now()),
             (Event::Stop, Phase::Starting) => self.end(),
             (Event::Stop, Phase::Serving) => self.drain()?,
             (Event::Drained, Phase::Draining) => self.end(),
             (Event::Stop, Phase::Draining | Phase::Ending) => {
-                self.verdict = Ok(ExitCode::from(INTERRUPTED));
+                if self.verdict.is_ok() {
+                    self.verdict = Ok(ExitCode::from(INTERRUPTED));
+                }
                 self.phase = Phase::Ending;
                 self.supervisor.kill_all(Instant::now());
             }
             // Of a phase that is over.
-            (Event::RouterListens | Event::Ready | Event::NotReady(_) | Event::Manifests(_) | Event::Drained, _) => {}
+            (Event::RouterListens | Event::Ready | Event::NotReady(_) | Event::Drained, _) => {}
+            (Event::Manifests(_) | Event::EnginesListen(_), _) => {}
         }
         Ok(())
     }
@@ -165,22 +182,47 @@ impl Session {
     /// Brings the simulators to what the manifests ask for.
     fn simulate(&mut self, resources: &Resources) -> anyhow::Result<()> {
         let Some(fleet) = &mut self.fleet else { return Ok(()) };
-        let Change { start, retire, problems } = fleet.update(resources);
+        let Change { start, problems } = fleet.update(resources);
+        self.edits += 1;
         let now = Instant::now();
         if self.phase == Phase::Starting {
             start.iter().try_for_each(|(simulator, _)| simulator.probe())?;
         }
+        let addresses: Vec<_> = start.iter().map(|(simulator, _)| simulator.address).collect();
         for (simulator, arguments) in start {
             self.supervisor.run(Name::Simulator(simulator), arguments, now);
-        }
-        for simulator in retire {
-            self.supervisor.retire(&Name::Simulator(simulator), now + AFTER_ITS_POD);
         }
         let problems = BTreeSet::from_iter(problems);
         if self.phase == Phase::Serving {
             problems.difference(&self.said).for_each(|problem| say(problem));
         }
         self.said = problems;
+        if self.phase == Phase::Starting || addresses.is_empty() {
+            return self.publish();
+        }
+        // Nobody hears of a Pod before it can answer.
+        let (edit, events) = (self.edits, self.events.clone());
+        thread::Builder::new().name("engines".to_owned()).spawn(move || {
+            wait::listening(&addresses);
+            let _ = events.send(Event::EnginesListen(edit));
+        })?;
+        Ok(())
+    }
+
+    /// Lets the router know the simulators that there are; the others end when they have answered.
+    fn publish(&mut self) -> anyhow::Result<()> {
+        let Some(fleet) = &mut self.fleet else { return Ok(()) };
+        let (leaving, problems) = fleet.publish();
+        problems.iter().for_each(|problem| say(problem));
+        for simulator in leaving {
+            let name = Name::Simulator(simulator.clone());
+            self.supervisor.retire(&name, Instant::now() + self.drain_timeout);
+            let (timeout, events) = (self.drain_timeout, self.events.clone());
+            thread::Builder::new().name("leaving".to_owned()).spawn(move || {
+                wait::idle(&simulator, timeout);
+                let _ = events.send(Event::Idle(simulator));
+            })?;
+        }
         Ok(())
     }
 
@@ -203,15 +245,24 @@ impl Session {
     fn await_ready(&self) -> anyhow::Result<()> {
         let Sockets { xds, picker } = self.run_dir.sockets();
         let engines = self.fleet.as_ref().map(Fleet::addresses).unwrap_or_default();
-        let awaited = Awaited { sockets: vec![xds, picker], engines, envoy: reachable(self.addresses.listen) };
+        let Addresses { listen, debug, admin, .. } = self.addresses;
+        let [envoy, debug, admin] = [listen, debug, admin].map(reachable);
+        let awaited = Awaited { sockets: vec![xds, picker], engines, envoy, debug, admin };
         let events = self.events.clone();
         thread::Builder::new().name("ready".to_owned()).spawn(move || awaited.wait(&events))?;
         Ok(())
     }
 
     /// Says what is served, from the same files that the router reads.
-    fn report(&self) -> anyhow::Result<()> {
-        let snapshot = Directory::open(&self.manifests)?.load();
+    fn report(&self) {
+        let snapshot = match Directory::open(&self.manifests) {
+            Ok(mut directory) => directory.load(),
+            // They may be on their way to another place: the router serves what it read.
+            Err(error) => {
+                say(&format!("{error:#}; what follows is as it was at the start"));
+                self.first.clone()
+            }
+        };
         let data_plane = compile(&snapshot.resources, &self.settings);
         let of_config = self.config_problems.iter().map(|problem| format!("configuration: {problem}"));
         let of_objects = snapshot.problems.iter().chain(&data_plane.problems).map(ToString::to_string);
@@ -223,10 +274,7 @@ impl Session {
             problems: &problems,
             simulate: self.fleet.is_some(),
         };
-        let mut out = io::stdout().lock();
-        // That nobody reads it must not end a run.
-        let _ = out.write_all(report.text().as_bytes()).and_then(|()| out.flush());
-        Ok(())
+        print(report.text());
     }
 
     fn drain(&mut self) -> anyhow::Result<()> {
@@ -263,6 +311,8 @@ fn router(options: &UpOptions, checked: &Checked, manifests: &[PathBuf], run_dir
     flag("--run-dir", &run_dir.path());
     flag("--wasm", &checked.wasm);
     options.config.iter().for_each(|path| flag("--config", path));
+    // The ports were tried and let go: whoever came between is not to share them with us.
+    arguments.push("--exclusive".into());
     // The report says the same.
     arguments.push("--quiet-start".into());
     arguments

@@ -4,5 +4,6 @@ mod fleet;
 mod loopback;
 mod plan;
 mod pod;
+pub mod wait;
 
 pub use fleet::{Change, Fleet, Simulator};

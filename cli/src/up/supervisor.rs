@@ -12,9 +12,10 @@ mod process;
 pub use name::Name;
 
 use super::event::Event;
-use super::say;
+use super::say::say;
 use anyhow::bail;
 use member::{Aim, Member};
+use name::Seat;
 use process::Process;
 use rustix::process::Signal;
 use std::collections::BTreeMap;
@@ -31,7 +32,8 @@ const EARLY_DEATHS: u32 = 3;
 /// The children of a run.
 #[derive(Debug)]
 pub struct Supervisor {
-    members: BTreeMap<Name, Member>,
+    /// By what only one of them can have: who takes over an address waits until it is left.
+    members: BTreeMap<Seat, Member>,
     events: Sender<Event>,
     started: u64,
     settled: bool,
@@ -57,12 +59,18 @@ impl Supervisor {
 
     /// Whether there is such a child, running or about to.
     pub fn has(&self, name: &Name) -> bool {
-        self.members.contains_key(name)
+        self.members.contains_key(&name.seat())
     }
 
-    /// Keeps a child running with these arguments; one that runs with others is started again.
+    /// Whether that child has a process.
+    pub fn is_running(&self, name: &Name) -> bool {
+        self.members.get(&name.seat()).is_some_and(|member| member.process.is_some())
+    }
+
+    /// Keeps a child running with these arguments; one that runs with others, or in its place, ends first.
     pub fn run(&mut self, name: Name, arguments: Vec<OsString>, now: Instant) {
-        let member = self.members.entry(name).or_default();
+        let member = self.members.entry(name.seat()).or_insert_with(|| Member::new(name.clone()));
+        member.name = name;
         let same = member.arguments == arguments;
         member.arguments = arguments;
         match (&member.process, member.aim) {
@@ -79,10 +87,20 @@ impl Supervisor {
         self.act(now);
     }
 
-    /// Ends a child at that time.
+    /// Ends a child at that time, unless another has taken its place.
     pub fn retire(&mut self, name: &Name, at: Instant) {
-        if let Some(member) = self.members.get_mut(name) {
+        if let Some(member) = self.members.get_mut(&name.seat())
+            && member.name == *name
+        {
             member.aim = Aim::Retire(at);
+        }
+    }
+
+    /// Ends a child now if it is to end anyway.
+    pub fn release(&mut self, name: &Name, now: Instant) {
+        let member = self.members.get(&name.seat());
+        if member.is_some_and(|member| member.name == *name && matches!(member.aim, Aim::Retire(_))) {
+            self.stop(name, now);
         }
     }
 
@@ -118,7 +136,7 @@ impl Supervisor {
 
     /// Does what is due.
     pub fn act(&mut self, now: Instant) {
-        self.members.retain(|name, member| {
+        self.members.retain(|_, member| {
             if let Aim::Retire(at) = member.aim
                 && at <= now
             {
@@ -135,6 +153,7 @@ impl Supervisor {
             if member.start_at.is_some_and(|at| at <= now) {
                 member.start_at = None;
                 self.started += 1;
+                let name = &member.name;
                 match Process::spawn(name, &member.arguments, self.started, self.events.clone(), now) {
                     Ok(process) => member.process = Some(process),
                     Err(error) => {
@@ -152,13 +171,14 @@ impl Supervisor {
     /// # Errors
     /// The child has ended so often before anything was ready that it cannot be started; with its last words.
     pub fn ended(&mut self, serial: u64, now: Instant) -> anyhow::Result<()> {
-        let mut members = self.members.iter_mut();
-        let found = members.find(|(_, member)| member.process.as_ref().is_some_and(|process| process.serial == serial));
-        let Some((name, member)) = found else { return Ok(()) };
+        let mut members = self.members.values_mut();
+        let found = members.find(|member| member.process.as_ref().is_some_and(|process| process.serial == serial));
+        let Some(member) = found else { return Ok(()) };
         let Some(process) = member.process.take() else { return Ok(()) };
         member.kill_at = None;
         let ran = now.saturating_duration_since(process.started);
         let end = process.reap();
+        let name = &member.name;
         match member.aim {
             Aim::End | Aim::Retire(_) => member.aim = Aim::End,
             Aim::Replace => {

@@ -42,6 +42,7 @@ pub(super) fn render(listener: &Described) -> Resource {
         Listener {
             name: listener.name.clone(),
             address: Some(socket_address(listener.address)),
+            enable_reuse_port: listener.exclusive.then_some(BoolValue { value: false }),
             filter_chains: vec![FilterChain {
                 filters: vec![Filter {
                     name: "envoy.filters.network.http_connection_manager".to_owned(),
@@ -53,4 +54,25 @@ pub(super) fn render(listener: &Described) -> Resource {
         },
     )
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prost::Message;
+    use std::net::SocketAddr;
+
+    /// The rendered `enable_reuse_port`.
+    fn reuse_port(exclusive: bool) -> Option<bool> {
+        let address = SocketAddr::from(([127, 0, 0, 1], 8080));
+        let rendered = render(&Described { name: "it".to_owned(), address, exclusive });
+        let listener: Listener = Message::decode(rendered.body.value.as_slice()).unwrap();
+        listener.enable_reuse_port.map(|shared| shared.value)
+    }
+
+    #[test]
+    fn only_an_exclusive_listener_keeps_others_from_its_port() {
+        assert_eq!(reuse_port(true), Some(false));
+        assert_eq!(reuse_port(false), None);
+    }
 }

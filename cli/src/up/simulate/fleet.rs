@@ -25,8 +25,6 @@ pub struct Simulator {
 pub struct Change {
     /// Simulators to start, or to start again, each with its command line.
     pub start: Vec<(Simulator, Vec<OsString>)>,
-    /// Simulators that nobody will ask any more; their Pods are gone already.
-    pub retire: Vec<Simulator>,
     /// What cannot be simulated, a line each.
     pub problems: Vec<String>,
 }
@@ -38,6 +36,10 @@ pub struct Fleet {
     pace: SimulatorPace,
     loopback: Loopback,
     running: BTreeMap<Simulator, Vec<OsString>>,
+    /// Simulators that nobody is to ask once the made-up Pods are written.
+    leaving: BTreeSet<Simulator>,
+    /// Made-up Pods as they are to be, by file.
+    wanted: BTreeMap<PathBuf, String>,
     /// Made-up Pods as last written, by file.
     written: BTreeMap<PathBuf, String>,
 }
@@ -63,7 +65,8 @@ impl Fleet {
     /// No simulators yet; `directory` is for made-up Pods.
     pub fn new(directory: PathBuf, pace: SimulatorPace) -> Self {
         let loopback = Loopback::new(std::process::id());
-        Self { directory, pace, loopback, running: BTreeMap::new(), written: BTreeMap::new() }
+        let (running, leaving) = (BTreeMap::new(), BTreeSet::new());
+        Self { directory, pace, loopback, running, leaving, wanted: BTreeMap::new(), written: BTreeMap::new() }
     }
 
     /// Where there are simulators.
@@ -71,8 +74,8 @@ impl Fleet {
         self.running.keys().map(|simulator| simulator.address).collect()
     }
 
-    /// Writes the made-up Pods that these resources (the user's own) need, removes those that they
-    /// need no more, and says what to start and to end.
+    /// Decides on the simulators that these resources (the user's own) need, and says which to start; once they
+    /// listen, [`Fleet::publish`] is due.
     pub fn update(&mut self, resources: &Resources) -> Change {
         let plan = plan(resources);
         let mut change =
@@ -94,13 +97,22 @@ impl Fleet {
                 change.start.push((simulator.clone(), arguments.clone()));
             }
         }
-        change.retire = self.running.keys().filter(|simulator| !wanted.contains_key(simulator)).cloned().collect();
+        self.leaving.extend(self.running.keys().cloned());
+        self.leaving.retain(|simulator| !wanted.contains_key(simulator));
         self.running = wanted;
-        self.write(manifests, &mut change.problems);
+        self.wanted = manifests;
         change
     }
 
-    /// The address of a planned simulator, the one it has if it runs, and its Pod's manifest if it is made up.
+    /// Writes the made-up Pods that are needed and removes the others; then nobody asks the simulators returned.
+    /// With what could not be written or removed, a line each.
+    pub fn publish(&mut self) -> (Vec<Simulator>, Vec<String>) {
+        let mut problems = Vec::new();
+        self.write(&mut problems);
+        (std::mem::take(&mut self.leaving).into_iter().collect(), problems)
+    }
+
+    /// The address of a planned simulator, the one it has if it runs just so, and its Pod's manifest if it is made up.
     fn settle(
         &mut self,
         planned: &Planned,
@@ -111,7 +123,7 @@ impl Fleet {
             Place::Given(address) => return Ok((Simulator { pod, address: *address }, None)),
             Place::MadeUp(made_up) => made_up,
         };
-        let address = match self.address_of(&pod, made_up, taken) {
+        let address = match self.address_of(planned, made_up, taken) {
             Some(address) => address,
             None => self.loopback.free(made_up.port, taken).map_err(|error| cannot_listen(made_up, &error))?,
         };
@@ -120,25 +132,30 @@ impl Fleet {
         Ok((Simulator { pod, address }, Some((file, manifest))))
     }
 
-    fn address_of(&self, pod: &str, made_up: &MadeUp, taken: &BTreeSet<IpAddr>) -> Option<SocketAddr> {
-        let mut running = self.running.keys().filter(|simulator| simulator.pod == pod).map(|running| running.address);
-        running.find(|address| address.port() == made_up.port && !taken.contains(&address.ip()))
+    /// Where a made-up Pod runs as it is planned. One with other names goes elsewhere, so that the one there is
+    /// can answer what it was asked.
+    fn address_of(&self, planned: &Planned, made_up: &MadeUp, taken: &BTreeSet<IpAddr>) -> Option<SocketAddr> {
+        let mut running = self.running.iter().filter(|(simulator, arguments)| {
+            simulator.pod == planned.pod && **arguments == command_line(planned, simulator, &self.pace)
+        });
+        let free = |address: &SocketAddr| address.port() == made_up.port && !taken.contains(&address.ip());
+        running.find_map(|(simulator, _)| Some(simulator.address).filter(free))
     }
 
-    fn write(&mut self, manifests: BTreeMap<PathBuf, String>, problems: &mut Vec<String>) {
-        for file in self.written.keys().filter(|file| !manifests.contains_key(*file)) {
+    fn write(&mut self, problems: &mut Vec<String>) {
+        for file in self.written.keys().filter(|file| !self.wanted.contains_key(*file)) {
             if let Err(error) = fs::remove_file(file) {
                 problems.push(format!("made-up Pod {}: {error}", file.display()));
             }
         }
-        for (file, manifest) in &manifests {
+        for (file, manifest) in &self.wanted {
             if self.written.get(file) != Some(manifest)
                 && let Err(error) = pod::write(file, manifest)
             {
                 problems.push(format!("{error:#}"));
             }
         }
-        self.written = manifests;
+        self.written.clone_from(&self.wanted);
     }
 }
 

@@ -1,17 +1,16 @@
 //! One child, over all its processes.
 
-use super::PATIENCE;
 use super::backoff::Backoff;
 use super::process::Process;
+use super::{Name, PATIENCE};
 use rustix::process::Signal;
 use std::ffi::OsString;
 use std::time::Instant;
 
 /// What a child is to do.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Aim {
     /// Run, for ever.
-    #[default]
     Run,
     /// End, to be started again at once with other arguments.
     Replace,
@@ -22,8 +21,10 @@ pub enum Aim {
 }
 
 /// A child, whether or not it has a process now.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Member {
+    /// What it is called.
+    pub name: Name,
     /// What its role is started with.
     pub arguments: Vec<OsString>,
     /// What it is to do.
@@ -43,6 +44,20 @@ pub struct Member {
 // === impl Member ===
 
 impl Member {
+    /// One that has nothing to do yet.
+    pub fn new(name: Name) -> Self {
+        Self {
+            name,
+            arguments: Vec::new(),
+            aim: Aim::Run,
+            process: None,
+            start_at: None,
+            kill_at: None,
+            backoff: Backoff::default(),
+            early_deaths: 0,
+        }
+    }
+
     /// Asks its process to end.
     pub fn terminate(&mut self, now: Instant) {
         if let Some(process) = &self.process {

@@ -2,6 +2,7 @@
 
 use crate::up::simulate::Simulator;
 use std::fmt;
+use std::net::SocketAddr;
 
 /// A child of `kthena up`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,9 +15,29 @@ pub enum Name {
     Simulator(Simulator),
 }
 
+/// What two processes cannot have at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Seat {
+    /// Envoy's ports.
+    Envoy,
+    /// The router's ports.
+    Router,
+    /// A simulated engine's address, whichever Pod it is.
+    Simulator(SocketAddr),
+}
+
 // === impl Name ===
 
 impl Name {
+    /// What it alone may have.
+    pub fn seat(&self) -> Seat {
+        match self {
+            Self::Envoy => Seat::Envoy,
+            Self::Router => Seat::Router,
+            Self::Simulator(simulator) => Seat::Simulator(simulator.address),
+        }
+    }
+
     /// The role's name among the subcommands of `kthena child`.
     pub fn role(&self) -> &'static str {
         match self {

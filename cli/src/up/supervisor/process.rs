@@ -3,20 +3,23 @@
 use super::Name;
 use super::output::lines;
 use crate::up::event::Event;
-use crate::up::say;
+use crate::up::say::say;
 use rustix::io::retry_on_intr;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::ffi::OsString;
 use std::io::{BufReader, PipeReader, pipe};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{io, thread};
 
 /// This program again, even where a build has replaced its file meanwhile.
 const OURSELVES: &str = "/proc/self/exe";
+
+/// How long the output of a process that has ended is waited for.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// A process that has not been reaped.
 #[derive(Debug)]
@@ -76,19 +79,25 @@ impl Process {
         }
     }
 
-    /// Copies its output and waits for its end, on a thread; does not reap it, so that its number stays its own
-    /// until [`Process::reap`].
+    /// Copies its output on one thread and waits for its end on another, since something that it started may hold
+    /// the output open; does not reap it, so that its number stays its own until [`Process::reap`].
     fn follow(&self, prefix: String, output: PipeReader, events: Sender<Event>) -> io::Result<()> {
         let (serial, pid, last_line) = (self.serial, self.pid(), Arc::clone(&self.last_line));
-        thread::Builder::new().name(format!("child {serial}")).spawn(move || {
+        let (copied, all_copied) = channel::<()>();
+        thread::Builder::new().name(format!("output {serial}")).spawn(move || {
             let _ = lines(BufReader::new(output), |line| {
                 say(&format!("{prefix} {line}"));
                 line.clone_into(&mut last_line.lock().unwrap_or_else(PoisonError::into_inner));
             });
+            drop(copied);
+        })?;
+        thread::Builder::new().name(format!("child {serial}")).spawn(move || {
             let until_it_ends = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
             if let Some(pid) = pid {
                 let _ = retry_on_intr(|| waitid(WaitId::Pid(pid), until_it_ends));
             }
+            // Its last words come first, if they come.
+            let _ = all_copied.recv_timeout(LAST_WORDS);
             let _ = events.send(Event::Ended(serial));
         })?;
         Ok(())
