@@ -11,6 +11,11 @@ pub(crate) fn up(ttft: &str, tpot: &str, more: impl FnOnce(Setup) -> Setup) -> K
     more(Setup::simulated(&[("all.yaml", &manifests)]).pace(ttft, tpot)).up()
 }
 
+/// The pace and the length of a stream of twenty seconds: what has to be seen while it lasts is seen on a slow
+/// machine too.
+const SLOW: &str = "500ms";
+const SLOW_WORDS: usize = 40;
+
 /// Waits until the router child has another process id than `before`.
 async fn another(kthena: &Kthena, child: &str, before: u32) -> u32 {
     until(&format!("another {child}"), async || Some(kthena.child(child)).filter(|pid| *pid != before)).await
@@ -26,10 +31,9 @@ async fn in_flight(kthena: &Kthena, expected: u64) {
 #[tokio::test]
 async fn the_router_killed_under_two_hundred_streams_loses_no_event_and_comes_back() {
     const STREAMS: u64 = 200;
-    const TOKENS: u32 = 30;
-    let kthena = up("1ms", "100ms", |setup| setup);
+    let kthena = up("1ms", SLOW, |setup| setup);
     let client = kthena.client();
-    let body = streamed("m", TOKENS);
+    let body = streamed("m", SLOW_WORDS as u32);
     let open = futures::future::join_all((0..STREAMS).map(|_| client.stream("/v1/chat/completions", &body))).await;
     let mut streams = Vec::new();
     for stream in open {
@@ -46,7 +50,7 @@ async fn the_router_killed_under_two_hundred_streams_loses_no_event_and_comes_ba
         futures::future::join_all(meanwhile),
     );
     for words in rest {
-        assert_eq!(words.expect("the stream ends whole"), TOKENS as usize);
+        assert_eq!(words.expect("the stream ends whole"), SLOW_WORDS);
     }
     for answer in meanwhile {
         answer.expect("an answer while the router is away").ok();
@@ -101,9 +105,9 @@ async fn a_dead_pod_costs_no_request_while_the_picker_hangs() {
 
 #[tokio::test]
 async fn what_is_in_flight_returns_to_none_however_requests_end() {
-    let kthena = up("1ms", "20ms", |setup| setup);
+    let kthena = up("1ms", SLOW, |setup| setup);
     let client = kthena.client();
-    let body = streamed("m", 20);
+    let body = streamed("m", SLOW_WORDS as u32);
     let opened = async |body| {
         let streams = (0..6).map(|_| client.stream("/v1/chat/completions", body));
         let streams = futures::future::try_join_all(streams).await.expect("streams open");
@@ -112,7 +116,7 @@ async fn what_is_in_flight_returns_to_none_however_requests_end() {
     };
 
     let whole = futures::future::try_join_all(opened(&body).await.into_iter().map(kthena_e2e::Stream::words)).await;
-    assert_eq!(whole.expect("streams end whole"), [20; 6]);
+    assert_eq!(whole.expect("streams end whole"), [SLOW_WORDS; 6]);
     in_flight(&kthena, 0).await;
 
     let endless = streamed("m", 100_000);

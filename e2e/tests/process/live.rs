@@ -103,7 +103,7 @@ async fn a_half_written_or_emptied_file_keeps_what_it_last_held() {
     let mark = LIVE.output.mark();
     LIVE.write("half.yaml", &manifests::route("half", "half", &[("new", 100)]));
     served("half", NEW).await;
-    LIVE.line(mark, "the problem's end", |line| line.contains("solved: ") && line.contains("half.yaml")).await;
+    LIVE.line(mark, "the problem's end", |line| line.contains("no longer: ") && line.contains("half.yaml")).await;
 }
 
 #[tokio::test]

@@ -35,6 +35,17 @@ fn a_port_in_use_is_named_with_the_flag_that_moves_it() {
     }
 }
 
+#[tokio::test]
+async fn a_second_run_on_the_same_address_is_refused_and_the_first_serves_on() {
+    let first = good().up();
+    let address = first.address().to_string();
+    refused(good().flags(&["--listen", &address]), &[&address, "--listen"]);
+    let client = first.client();
+    for answer in futures::future::join_all((0..20).map(|_| client.chat("m"))).await {
+        answer.ok();
+    }
+}
+
 #[test]
 fn a_bad_manifest_is_named_by_file_object_and_field() {
     let bad = manifests::route("m", "m", &[("m", 100)]).replace("weight: 100", "weight: -1");

@@ -45,6 +45,10 @@ const DEFAULT_TOKENS: i64 = 16;
 /// vLLM's `VLLM_MAX_N_SEQUENCES`.
 const MAX_COPIES: i64 = 16_384;
 
+/// Tokens of all choices of one request: vLLM makes them as memory allows, here a line of JSON could
+/// ask for gigabytes.
+const MAX_TOKENS_IN_ALL: u64 = 4_000_000;
+
 // === impl Ask ===
 
 impl Ask {
@@ -99,12 +103,13 @@ impl UsageMode {
 // === impl Sampling ===
 
 impl Sampling {
-    /// Copies of each prompt, and tokens of each copy; both at least one.
+    /// Copies of each of `prompts`, and tokens of each copy; both at least one. No copy gets more than
+    /// `context` tokens.
     ///
     /// # Errors
     ///
-    /// vLLM's 400 for the first parameter out of its range.
-    pub fn check(&self) -> Result<(usize, u32), Failure> {
+    /// vLLM's 400 for the first parameter out of its range, or for more tokens than are made here.
+    pub fn check(&self, prompts: usize, context: u32) -> Result<(usize, u32), Failure> {
         let copies = match self.copies {
             ..1 => {
                 let message = format!("n must be at least 1, got {}.", self.copies);
@@ -139,7 +144,14 @@ impl Sampling {
         if self.tokens < 1 {
             return Err(refuse("max_tokens", "at least 1", self.tokens.to_string()));
         }
-        Ok((copies, u32::try_from(self.tokens).unwrap_or(u32::MAX)))
+        let tokens = u32::try_from(self.tokens).unwrap_or(u32::MAX);
+        let (choices, each) = ((prompts as u64).saturating_mul(copies as u64), tokens.min(context));
+        if choices.saturating_mul(each.into()) > MAX_TOKENS_IN_ALL {
+            let message =
+                format!("{choices} choices of {each} tokens are more than the {MAX_TOKENS_IN_ALL} made here at once.");
+            return Err(Failure::parameter("max_tokens", &message, Some(self.tokens.to_string())));
+        }
+        Ok((copies, tokens))
     }
 }
 
@@ -148,7 +160,7 @@ mod tests {
     use super::*;
 
     fn message(sampling: Sampling) -> String {
-        match sampling.check() {
+        match sampling.check(1, 131_072) {
             Ok(accepted) => format!("{accepted:?}"),
             Err(Failure::Error { message, .. }) => message,
             Err(Failure::Detail { detail, .. }) => detail.to_owned(),
@@ -159,6 +171,7 @@ mod tests {
     fn parameters_out_of_range_are_refused_in_the_words_of_vllm() {
         let good = || Sampling { copies: 2, tokens: i64::MAX, temperature: Some(2.0), top_p: Some(1.0) };
         assert_eq!(message(good()), format!("(2, {})", u32::MAX));
+        assert_eq!(message(Sampling { copies: 30, ..good() }), format!("(30, {})", u32::MAX));
         for (sampling, expected) in [
             (Sampling { top_p: Some(2.0), ..good() }, "top_p must be in (0, 1], got 2.0. (parameter=top_p, value=2.0)"),
             (Sampling { top_p: Some(0.0), ..good() }, "top_p must be in (0, 1], got 0.0. (parameter=top_p, value=0.0)"),
@@ -171,6 +184,10 @@ mod tests {
                 "temperature must be in [0, 2], got 3.0. (parameter=temperature, value=3.0)",
             ),
             (Sampling { tokens: 0, ..good() }, "max_tokens must be at least 1, got 0. (parameter=max_tokens, value=0)"),
+            (
+                Sampling { copies: 31, ..good() },
+                "31 choices of 131072 tokens are more than the 4000000 made here at once. (parameter=max_tokens, value=9223372036854775807)",
+            ),
             (Sampling { copies: 0, ..good() }, "n must be at least 1, got 0."),
             (
                 Sampling { copies: i64::MAX, ..good() },

@@ -22,7 +22,7 @@ pub async fn answer(app: &App, headers: &HeaderMap, face: Face, ask: Ask) -> Res
         .catalog
         .resolve(ask.model.as_deref())
         .ok_or_else(|| Failure::unknown_model(ask.model.as_deref().unwrap_or_default(), app.catalog.served()))?;
-    let (copies, tokens) = ask.sampling.check()?;
+    let (copies, tokens) = ask.sampling.check(ask.prompts.len(), app.engine.max_model_len())?;
     let id = match (headers.get("x-request-id"), ask.request_id) {
         (Some(id), _) => String::from_utf8_lossy(id.as_bytes()).into_owned(),
         (None, Some(id)) => id,

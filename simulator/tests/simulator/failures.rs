@@ -40,6 +40,20 @@ async fn a_parameter_out_of_range_is_a_400_also_for_a_stream() {
 }
 
 #[tokio::test]
+async fn a_small_request_for_a_huge_answer_is_a_400() {
+    let simulator = Running::start(quick()).await;
+    for (path, body) in [
+        (CHAT, json!({"messages": [], "n": 16_384, "max_tokens": 131_072})),
+        ("/v1/completions", json!({"prompt": vec!["a"; 300], "n": 16_384, "max_tokens": 1})),
+    ] {
+        let answer = simulator.post(path, &body).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        let error = &answer.json()["error"];
+        assert_eq!((&error["type"], &error["param"]), (&json!("BadRequestError"), &json!("max_tokens")), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn bodies_that_cannot_be_read_are_400s_of_the_framework() {
     let simulator = Running::start(quick()).await;
     let json_type = [("content-type", "application/json")];
