@@ -80,6 +80,21 @@ async fn a_stream_outlives_the_edit_that_takes_its_route_away() {
     assert_eq!(stream.words().await.expect("the stream ends whole"), 2000);
 }
 
+/// A made-up Pod is replaced by one at another address; the old one lives until its streams have ended, longer
+/// than the 2 s that it is given for what is still on its way.
+#[tokio::test]
+async fn an_adapter_added_under_a_stream_is_served_and_the_stream_ends_whole() {
+    let route = manifests::route("chat", "chat", &[("m", 100)]);
+    let setup = Setup::simulated(&[("route.yaml", &route), ("server.yaml", &manifests::server("m", "m", ""))]);
+    let kthena = setup.pace("20ms", "10ms").up();
+    let client = kthena.client();
+    let stream = client.stream("/v1/chat/completions", &streamed("chat", 500)).await.expect("a stream opens");
+    kthena.replace("route.yaml", &route.replace("  rules:", "  loraAdapters: [fresh]\n  rules:"));
+    until("the adapter to be served", async || (client.chat("fresh").await.status == 200).then_some(())).await;
+    assert_eq!(client.chat("fresh").await.ok().json()["model"], "fresh");
+    assert_eq!(stream.words().await.expect("the stream ends whole"), 500);
+}
+
 #[tokio::test]
 async fn a_half_written_or_emptied_file_keeps_what_it_last_held() {
     let text = manifests::route("half", "half", &[("old", 100)]);
