@@ -21,6 +21,8 @@ pub use endpoints::SIMULATED_FOR;
 pub struct Settings {
     /// Where Envoy listens for clients.
     pub listen: SocketAddr,
+    /// Whether nobody else may listen there, another Envoy of this user included.
+    pub exclusive: bool,
     /// Bodies beyond this many bytes get 413.
     pub max_request_body_bytes: u64,
 }
@@ -41,7 +43,11 @@ pub fn compile(resources: &Resources, settings: &Settings) -> DataPlane {
             routes,
         },
         endpoints,
-        listeners: vec![Listener { name: "kthena".to_owned(), address: settings.listen, exclusive: false }],
+        listeners: vec![Listener {
+            name: "kthena".to_owned(),
+            address: settings.listen,
+            exclusive: settings.exclusive,
+        }],
         routes: BackoffClass::ALL.to_vec(),
         clusters: vec![crate::render::ENGINES, crate::render::PICKER],
         picker,
@@ -59,6 +65,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            exclusive: false,
             max_request_body_bytes: DEFAULT_MAX_REQUEST_BODY_BYTES,
         }
     }

@@ -5,7 +5,6 @@
 
 use crate::source::Snapshot;
 use kthena_core::config::Compiled;
-use kthena_core::routing::Table;
 use kthena_crds::Problem;
 use kthena_envoy::xds::Cache;
 use kthena_envoy::{DataPlane, Renderer, Settings, Wiring, compile};
@@ -24,7 +23,6 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// Everything that hears of a new configuration.
 pub struct Publisher {
     settings: Settings,
-    exclusive: bool,
     renderer: Renderer,
     cache: Cache,
     picker: Arc<Picker>,
@@ -49,7 +47,6 @@ impl Publisher {
     ) -> Self {
         Self {
             settings,
-            exclusive: false,
             renderer: Renderer::new(wiring),
             cache,
             picker,
@@ -59,12 +56,6 @@ impl Publisher {
             current: None,
             version: 0,
         }
-    }
-
-    /// Lets nobody else listen where Envoy does.
-    pub(crate) fn exclusive(mut self, exclusive: bool) -> Self {
-        self.exclusive = exclusive;
-        self
     }
 
     /// Publishes every snapshot, the newest first where they come faster than [`INTERVAL`].
@@ -81,7 +72,6 @@ impl Publisher {
 
     fn publish(&mut self, snapshot: &Snapshot) {
         let mut data_plane = compile(&snapshot.resources, &self.settings);
-        data_plane.listeners.iter_mut().for_each(|listener| listener.exclusive = self.exclusive);
         self.report(snapshot, &data_plane.problems);
         // After a start there is no earlier good state behind what could not be read, but Envoy may have one
         // from before the start: better no word from us than half a configuration.
@@ -92,9 +82,10 @@ impl Publisher {
         self.debug.resources.store(Arc::new(snapshot.resources.clone()));
         // The same table keeps its version, and its bytes: an update of it costs every worker, one of the
         // endpoints does not.
-        let same = |current: &DataPlane| Table { version: 0, ..current.table.clone() } == data_plane.table;
-        let version = if self.current.as_ref().is_some_and(same) { self.version } else { self.version + 1 };
-        data_plane.table.version = version;
+        data_plane.table.version = self.version;
+        if self.current.as_ref().is_none_or(|current| current.table != data_plane.table) {
+            data_plane.table.version += 1;
+        }
         if self.current.as_ref() == Some(&data_plane) {
             return;
         }
@@ -105,7 +96,7 @@ impl Publisher {
                 return;
             }
         };
-        self.version = version;
+        self.version = data_plane.table.version;
         self.cache.publish(&rendered);
         let pools = data_plane.picker.iter().map(|(target, pool)| (target.clone(), pool.endpoints.clone()));
         self.picker.publish(Pools::new(pools));
@@ -141,7 +132,7 @@ fn lines(snapshot: &Snapshot, compiled: &[Problem]) -> BTreeSet<String> {
 
 /// The compile settings that the options and the configuration file give.
 pub fn settings(listen: std::net::SocketAddr, config: &Compiled) -> Settings {
-    Settings { listen, max_request_body_bytes: config.max_request_body_bytes }
+    Settings { listen, max_request_body_bytes: config.max_request_body_bytes, ..Settings::default() }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::source::{Directory, watch};
 use arc_swap::ArcSwap;
 use axum::{Json, Router, routing::get};
 use futures::FutureExt;
+use kthena_envoy::Settings;
 use kthena_envoy::xds::{self, Cache};
 use kthena_ext_proc::Picker;
 use kthena_ext_proc::debug::Debug;
@@ -29,7 +30,7 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + '
             tracing::warn!("configuration: {problem}");
         }
     }
-    let settings = settings(options.listen, &config);
+    let settings = Settings { exclusive: options.exclusive, ..settings(options.listen, &config) };
     let mut directory = Directory::open(&options.manifests)?;
     let first = tokio::task::spawn_blocking(move || {
         let first = directory.load();
@@ -60,8 +61,7 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + '
         Arc::clone(&picker),
         Arc::clone(&telemetry),
         Arc::clone(&debug),
-    )
-    .exclusive(options.exclusive);
+    );
     if options.quiet_start {
         publisher.expect(&snapshots.borrow());
     }

@@ -4,7 +4,6 @@ use envoy_types::pb::envoy::config::core::v3::TypedExtensionConfig;
 use envoy_types::pb::envoy::extensions::filters::http::wasm::v3::Wasm;
 use envoy_types::pb::google::protobuf::{Any, BytesValue};
 use envoy_types::util::pack_any;
-use kthena_core::config::DEFAULT_MAX_REQUEST_BODY_BYTES;
 use kthena_crds::Resources;
 use kthena_e2e::{Client, Engine, Loopback, Output, envoy, filter_module, spawn, until};
 use kthena_envoy::xds::{Cache, Resource, Server, TypeStatus};
@@ -71,8 +70,7 @@ impl Plane {
         let status = json!({"podIP": self.engine.ip(), "phase": "Running", "conditions": ready});
         let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata("engine"), "status": status});
         resources.pods.push(from_value(pod).unwrap());
-        let settings =
-            Settings { listen: self.address.at(8080), max_request_body_bytes: DEFAULT_MAX_REQUEST_BODY_BYTES };
+        let settings = Settings { listen: self.address.at(8080), ..Settings::default() };
         self.renderer.render(&compile(&resources, &settings)).unwrap()
     }
 
