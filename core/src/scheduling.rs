@@ -11,7 +11,7 @@ mod profile;
 mod scorer;
 
 pub use decision::{Decision, Verdict};
-pub use endpoint::{Endpoint, Load, Request};
+pub use endpoint::{Endpoint, Load, Request, Signals};
 pub use picker::{MAX_PICKS, MaxScore, Picker};
 pub use plugin::Plugin;
 pub use profile::{Filter, Profile};

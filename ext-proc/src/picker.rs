@@ -132,7 +132,7 @@ impl Member {
         Endpoint {
             address: Arc::clone(&self.address),
             pod: Arc::clone(&self.pod),
-            load: Load { in_flight: in_flight.at(&self.address) },
+            load: Load { in_flight: in_flight.at(&self.address), signals: None },
         }
     }
 }

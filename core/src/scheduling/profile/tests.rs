@@ -10,7 +10,7 @@ fn endpoints(in_flight: &[u32]) -> Vec<Endpoint> {
         .map(|(i, &in_flight)| Endpoint {
             address: format!("10.0.0.{i}:8000").into(),
             pod: format!("default/pod-{i}").into(),
-            load: Load { in_flight },
+            load: Load { in_flight, signals: None },
         })
         .collect()
 }
