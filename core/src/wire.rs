@@ -10,6 +10,9 @@ pub const PREFIX: &str = "x-kthena-";
 pub const MODEL: &str = "x-kthena-model";
 /// `namespace/name` of the ModelServer that the request goes to.
 pub const TARGET: &str = "x-kthena-target";
+/// The ModelServer whose endpoints may serve when the picker names none; absent where only a pick may
+/// ([`crate::routing::Server::fail_close`]).
+pub const SUBSET: &str = "x-kthena-subset";
 /// `namespace/name` of the ModelRoute that matched.
 pub const ROUTE: &str = "x-kthena-route";
 /// The name that the engine is asked for, after rewrite.

@@ -5,13 +5,13 @@
 
 use super::{Table, Target};
 
-const MAGIC: &[u8] = b"kthena\x01";
+const MAGIC: &[u8] = b"kthena\x02";
 
 /// Why bytes are no table. The filter then keeps the one it has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// Another format, or none at all.
-    #[error("not a routing table of format 1")]
+    #[error("not a routing table of format 2")]
     Format,
     /// Cut short, or damaged.
     #[error("damaged routing table: {0}")]
@@ -81,6 +81,7 @@ mod tests {
                     header_timeout_ms: 10_000,
                     retries: 4,
                     backoff: BackoffClass::Ms100,
+                    fail_close: false,
                 })
                 .collect(),
             routes: (0..routes)
@@ -119,7 +120,7 @@ mod tests {
     fn damage_is_refused() {
         let good = table(2).encode().unwrap();
         assert_eq!(Table::decode(b"").unwrap_err(), DecodeError::Format);
-        assert_eq!(Table::decode(b"kthena\x02").unwrap_err(), DecodeError::Format);
+        assert_eq!(Table::decode(b"kthena\x01").unwrap_err(), DecodeError::Format);
         for cut in 7..good.len() {
             assert!(matches!(Table::decode(&good[..cut]), Err(DecodeError::Damaged(_))), "cut at {cut}");
         }
@@ -137,7 +138,7 @@ mod tests {
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let mut framed = b"kthena\x01".to_vec();
+            let mut framed = b"kthena\x02".to_vec();
             framed.extend(bytes);
             let _ = Table::decode(&framed);
         }

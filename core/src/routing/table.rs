@@ -31,6 +31,9 @@ pub struct Server {
     pub retries: u32,
     /// The pause between them.
     pub backoff: BackoffClass,
+    /// Whether a request that the picker named no endpoint for is refused, rather than served by any of this
+    /// ModelServer's endpoints.
+    pub fail_close: bool,
 }
 
 /// Whether a target can be reached; flips only between none and some.

@@ -107,6 +107,9 @@ impl Forward {
             (wire::envoy::RETRY_ON, RETRY_ON.to_owned()),
             (wire::envoy::MAX_RETRIES, server.retries.to_string()),
         ];
+        if !server.fail_close {
+            set.push((wire::SUBSET, server.name.clone()));
+        }
         if server.header_timeout_ms > 0 {
             set.push((wire::envoy::PER_TRY_TIMEOUT, server.header_timeout_ms.to_string()));
         }

@@ -4,6 +4,10 @@ use crate::wire;
 use serde_json::{Value, json};
 
 fn routes(limit: u64) -> Routes {
+    routes_to(limit, false)
+}
+
+fn routes_to(limit: u64, fail_close: bool) -> Routes {
     let server = Server {
         name: "default/small".into(),
         state: ServerState::Serving,
@@ -11,6 +15,7 @@ fn routes(limit: u64) -> Routes {
         header_timeout_ms: 10_000,
         retries: 2,
         backoff: BackoffClass::Ms500,
+        fail_close,
     };
     let route = TargetRoute {
         name: "default/chat".into(),
@@ -64,6 +69,18 @@ fn a_chat_request_is_rewritten_and_addressed() {
         assert_eq!(set(wire::envoy::MAX_RETRIES), Some("2"));
         assert_eq!(set(wire::envoy::PER_TRY_TIMEOUT), Some("10000"));
         assert_eq!(set("accept-encoding"), Some("identity"));
+    }
+}
+
+#[test]
+fn only_where_the_picker_may_fail_open_are_the_model_server_s_endpoints_named() {
+    for (fail_close, subset) in [(false, Some("default/small")), (true, None)] {
+        let routes = routes_to(1 << 20, fail_close);
+        let Opening::Body(mut session) = head("POST", "/v1/completions", &[]).open(&routes, 0) else { panic!() };
+        session.feed(br#"{"model":"virtual","prompt":"x"}"#).unwrap();
+        let forward = session.finish(&routes, 0).unwrap();
+        let set = |name: &str| forward.set.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str());
+        assert_eq!((set(wire::TARGET), set(wire::SUBSET)), (Some("default/small"), subset));
     }
 }
 

@@ -13,6 +13,15 @@ use std::time::Duration;
 /// list goes after the first try.
 const MOST_RETRIES: u32 = (MAX_PICKS - 1) as u32;
 
+/// The annotation that says what happens without a pick.
+const FAILURE_MODE: &str = "networking.serving.volcano.sh/picker-failure-mode";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FailureMode {
+    Open,
+    Close,
+}
+
 /// The table's servers, in the order in which routes name them.
 pub(super) struct Servers<'a> {
     known: BTreeMap<String, &'a ModelServer>,
@@ -52,6 +61,7 @@ impl<'a> Servers<'a> {
                 header_timeout_ms: 0,
                 retries: 0,
                 backoff: BackoffClass::Ms25,
+                fail_close: false,
             };
         };
         let has_endpoints = self.pools.get(name).is_some_and(|pool| !pool.endpoints.is_empty());
@@ -66,6 +76,7 @@ impl<'a> Servers<'a> {
             header_timeout_ms: millis(timeout),
             retries: retry.and_then(|retry| retry.attempts()).unwrap_or(MOST_RETRIES).min(MOST_RETRIES),
             backoff: BackoffClass::at_least(interval).unwrap_or(BackoffClass::Ms5000),
+            fail_close: failure_mode(server) == Ok(FailureMode::Close),
         }
     }
 
@@ -77,8 +88,25 @@ impl<'a> Servers<'a> {
             if self.pools.get(name).is_none_or(|pool| pool.endpoints.is_empty()) {
                 say("spec.workloadSelector", "no ready Pod matches");
             }
+            if let Err(problem) = failure_mode(server) {
+                say(&format!("metadata.annotations[{FAILURE_MODE}]"), &problem);
+            }
             unbuilt(server, &mut say);
         }
+    }
+}
+
+/// What a ModelServer does with a request that the picker named no endpoint for: serves it from any of its
+/// own, unless it says otherwise. The words are those of Gateway API Inference Extension's `failureMode`.
+///
+/// # Errors
+/// The value that it says and the values that there are.
+fn failure_mode(server: &ModelServer) -> Result<FailureMode, String> {
+    let annotations = server.metadata.annotations.as_ref();
+    match annotations.and_then(|annotations| annotations.get(FAILURE_MODE)).map(String::as_str) {
+        None | Some("FailOpen") => Ok(FailureMode::Open),
+        Some("FailClose") => Ok(FailureMode::Close),
+        Some(other) => Err(format!("`{other}` is neither FailOpen nor FailClose, served as FailOpen")),
     }
 }
 

@@ -124,7 +124,8 @@ fn policy(name: &str, typed_config: Any) -> LoadBalancingPolicy {
 }
 
 fn strip_ours() -> HeaderMutation {
-    let ours = [wire::MODEL, wire::TARGET, wire::ROUTE, wire::UPSTREAM_MODEL, wire::BACKOFF, wire::DESTINATION];
+    let ours =
+        [wire::MODEL, wire::TARGET, wire::SUBSET, wire::ROUTE, wire::UPSTREAM_MODEL, wire::BACKOFF, wire::DESTINATION];
     let request_mutations =
         ours.map(|name| Mutation { action: Some(header_mutation::Action::Remove(name.to_owned())) }).to_vec();
     HeaderMutation { mutations: Some(Mutations { request_mutations, ..Default::default() }), ..Default::default() }

@@ -83,11 +83,12 @@ fn ext_proc() -> ExternalProcessor {
     }
 }
 
-/// Lets the subset policy find the target's own endpoints when there is no pick.
+/// Lets the subset policy find the target's own endpoints when there is no pick; where only a pick may serve,
+/// it finds none.
 fn target_to_metadata() -> HeaderToMetadata {
     HeaderToMetadata {
         request_rules: vec![config::Rule {
-            header: wire::TARGET.to_owned(),
+            header: wire::SUBSET.to_owned(),
             on_header_present: Some(config::KeyValuePair {
                 metadata_namespace: NAMESPACE.to_owned(),
                 key: KEY.to_owned(),

@@ -23,6 +23,8 @@ use kthena_core::wire;
 struct Case {
     /// Envoy's response flags; empty for any.
     flags: &'static [&'static str],
+    /// Only where nothing but a pick may serve.
+    picks_only: bool,
     /// Which of Envoy's statuses it answers.
     when: (Op, u32),
     /// The status that the client gets; `None` keeps Envoy's.
@@ -33,9 +35,10 @@ struct Case {
     message: &'static str,
 }
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 7] = [
     Case {
         flags: &["UT", "SI", "DT", "UMSDR"],
+        picks_only: false,
         when: (Op::Ge, 0),
         status: Some(504),
         code: "timeout",
@@ -43,6 +46,7 @@ const CASES: [Case; 6] = [
     },
     Case {
         flags: &["UF", "UC", "UR", "URX", "LR", "UPE", "UO"],
+        picks_only: false,
         when: (Op::Ge, 0),
         status: Some(503),
         code: "upstream_failed",
@@ -50,6 +54,15 @@ const CASES: [Case; 6] = [
     },
     Case {
         flags: &["UH", "NC"],
+        picks_only: true,
+        when: (Op::Ge, 0),
+        status: Some(503),
+        code: "no_pod_picked",
+        message: "no pod was picked: the endpoint picker is away or found none",
+    },
+    Case {
+        flags: &["UH", "NC"],
+        picks_only: false,
         when: (Op::Ge, 0),
         status: Some(503),
         code: "no_available_pods",
@@ -57,6 +70,7 @@ const CASES: [Case; 6] = [
     },
     Case {
         flags: &[],
+        picks_only: false,
         when: (Op::Ge, 500),
         status: None,
         code: "internal_error",
@@ -64,6 +78,7 @@ const CASES: [Case; 6] = [
     },
     Case {
         flags: &[],
+        picks_only: false,
         when: (Op::Eq, 413),
         status: None,
         code: "request_too_large",
@@ -71,6 +86,7 @@ const CASES: [Case; 6] = [
     },
     Case {
         flags: &[],
+        picks_only: false,
         when: (Op::Ge, 400),
         status: None,
         code: "bad_request",
@@ -103,6 +119,9 @@ fn mapper(case: &Case, shape: Shape) -> ResponseMapper {
     if !case.flags.is_empty() {
         let flags = case.flags.iter().map(|flag| (*flag).to_owned()).collect();
         filters.push(filter(FilterSpecifier::ResponseFlagFilter(ResponseFlagFilter { flags })));
+    }
+    if case.picks_only {
+        filters.extend([header(wire::TARGET, true), header(wire::SUBSET, false)]);
     }
     let (op, threshold) = case.when;
     filters.push(status_is(op, threshold));
@@ -142,11 +161,15 @@ fn filter(specifier: FilterSpecifier) -> AccessLogFilter {
 
 /// Not one of the filter's own answers.
 fn unmarked() -> AccessLogFilter {
+    header(wire::LOCAL_REPLY, false)
+}
+
+fn header(name: &str, present: bool) -> AccessLogFilter {
     filter(FilterSpecifier::HeaderFilter(HeaderFilter {
         header: Some(HeaderMatcher {
-            name: wire::LOCAL_REPLY.to_owned(),
+            name: name.to_owned(),
             header_match_specifier: Some(HeaderMatchSpecifier::PresentMatch(true)),
-            invert_match: true,
+            invert_match: !present,
             ..Default::default()
         }),
     }))

@@ -9,6 +9,7 @@ fn server(name: &str, model: Option<&str>, state: ServerState) -> Server {
         header_timeout_ms: 0,
         retries: 4,
         backoff: BackoffClass::Ms25,
+        fail_close: false,
     }
 }
 
