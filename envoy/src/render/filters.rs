@@ -2,6 +2,7 @@
 
 use super::endpoints::{KEY, NAMESPACE};
 use super::{NAME, PICKER, ads, duration};
+use envoy_types::pb::envoy::config::common::mutation_rules::v3::HeaderMutationRules;
 use envoy_types::pb::envoy::config::core::v3::{ExtensionConfigSource, GrpcService, grpc_service};
 use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::{
     ExternalProcessor, HeaderForwardingRules, ProcessingMode,
@@ -11,8 +12,10 @@ use envoy_types::pb::envoy::extensions::filters::http::header_to_metadata::v3::{
 use envoy_types::pb::envoy::extensions::filters::http::router::v3::Router;
 use envoy_types::pb::envoy::extensions::filters::http::wasm::v3::Wasm;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3::{HttpFilter, http_filter};
-use envoy_types::pb::envoy::r#type::matcher::v3::{ListStringMatcher, StringMatcher, string_matcher::MatchPattern};
-use envoy_types::pb::google::protobuf::Any;
+use envoy_types::pb::envoy::r#type::matcher::v3::{
+    ListStringMatcher, RegexMatcher, StringMatcher, string_matcher::MatchPattern,
+};
+use envoy_types::pb::google::protobuf::{Any, BoolValue};
 use envoy_types::util::pack_any;
 use kthena_core::wire;
 use prost::Name;
@@ -74,6 +77,12 @@ fn ext_proc() -> ExternalProcessor {
                     .map(|pattern| StringMatcher { match_pattern: Some(pattern), ..Default::default() })
                     .to_vec(),
             }),
+            ..Default::default()
+        }),
+        // The picker sets nothing but its list, whatever it says.
+        mutation_rules: Some(HeaderMutationRules {
+            disallow_all: Some(BoolValue { value: true }),
+            allow_expression: Some(RegexMatcher { regex: wire::DESTINATION.to_owned(), ..Default::default() }),
             ..Default::default()
         }),
         // The route is chosen by headers that the picker does not touch.
