@@ -9,4 +9,4 @@ mod service;
 pub mod telemetry;
 
 pub use picker::{Picker, Pools, Ticket};
-pub use service::routes;
+pub use service::{convert as messages, routes};

@@ -4,7 +4,7 @@
 //! trailers that never come), and then closes it. The request's ticket lives in the stream's state, so it
 //! is released exactly once: by the end of the stream, by its reset, or by Envoy's death.
 
-mod convert;
+pub mod convert;
 
 use crate::picker::{Picker, Ticket};
 use axum::extract::State;

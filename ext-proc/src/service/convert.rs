@@ -12,19 +12,20 @@ use kthena_core::wire;
 
 /// What the filter said of a request.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Asked {
+pub struct Asked {
     target: String,
     model: String,
 }
 
 impl Asked {
-    pub(super) fn request(&self) -> Request<'_> {
+    /// As the scheduler takes it.
+    pub fn request(&self) -> Request<'_> {
         Request { target: &self.target, model: &self.model }
     }
 }
 
 /// The question in a message; `None` for a message that asks none.
-pub(super) fn asked(message: &ProcessingRequest) -> Option<Asked> {
+pub fn asked(message: &ProcessingRequest) -> Option<Asked> {
     let Some(processing_request::Request::RequestHeaders(headers)) = &message.request else { return None };
     let mut asked = Asked::default();
     for header in headers.headers.iter().flat_map(|map| &map.headers) {
@@ -47,7 +48,7 @@ fn value(header: &HeaderValue) -> String {
 }
 
 /// The answer to the question: where to go, or nothing, which leaves it to Envoy.
-pub(super) fn destination(list: Option<String>) -> ProcessingResponse {
+pub fn destination(list: Option<String>) -> ProcessingResponse {
     let set = list.map(|list| HeaderValueOption {
         header: Some(HeaderValue {
             key: wire::DESTINATION.to_owned(),
@@ -63,7 +64,7 @@ pub(super) fn destination(list: Option<String>) -> ProcessingResponse {
 }
 
 /// The answer to a message that asks nothing: go on. `None` where none is due.
-pub(super) fn pass(message: &ProcessingRequest) -> Option<ProcessingResponse> {
+pub fn pass(message: &ProcessingRequest) -> Option<ProcessingResponse> {
     use processing_request::Request as Asked;
     use processing_response::Response as Answer;
     let answer = match message.request.as_ref()? {

@@ -1,13 +1,16 @@
 //! Any bytes as a request body: chunks make no difference, JSON is what serde_json says it is, and
 //! a rewrite changes what it should and nothing else.
-#![no_main]
 
+use crate::somewhere;
 use kthena_core::openai::{Model, Rewrite, Scan, ScanError, Scanner, StreamOptions};
-use libfuzzer_sys::fuzz_target;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-fuzz_target!(|body: &[u8]| {
+/// Feeds the bytes.
+///
+/// # Panics
+/// When something that must hold does not.
+pub fn run(body: &[u8]) {
     let whole = scan([body]);
     assert_eq!(scan(body.chunks(1)), whole);
     let (first, rest) = body.split_at(somewhere(body));
@@ -24,11 +27,6 @@ fuzz_target!(|body: &[u8]| {
             check_rewrite(body, &scan);
         }
     }
-});
-
-/// A place in `bytes` that changes with them.
-fn somewhere(bytes: &[u8]) -> usize {
-    bytes.iter().map(|byte| usize::from(*byte)).sum::<usize>() % (bytes.len() + 1)
 }
 
 fn scan<'b>(chunks: impl IntoIterator<Item = &'b [u8]>) -> Result<Scan, ScanError> {

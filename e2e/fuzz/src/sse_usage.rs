@@ -1,11 +1,14 @@
 //! Any bytes as an engine's answer: what is read and what goes on do not depend on the chunks, and
 //! nothing is lost but whole events.
-#![no_main]
 
+use crate::somewhere;
 use kthena_core::openai::{BodyUsage, Forward, Usage, UsageReader};
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|answer: &[u8]| {
+/// Feeds the bytes.
+///
+/// # Panics
+/// When something that must hold does not.
+pub fn run(answer: &[u8]) {
     let (first, rest) = answer.split_at(somewhere(answer));
     let withheld = stream(true, [answer]);
     assert_eq!(stream(true, answer.chunks(1)), withheld);
@@ -17,11 +20,6 @@ fuzz_target!(|answer: &[u8]| {
     assert!(is_subsequence(&withheld.forwarded, answer));
 
     assert_eq!(body(answer.chunks(1)), body([answer]));
-});
-
-/// A place in `bytes` that changes with them.
-fn somewhere(bytes: &[u8]) -> usize {
-    bytes.iter().map(|byte| usize::from(*byte)).sum::<usize>() % (bytes.len() + 1)
 }
 
 #[derive(Debug, PartialEq)]
