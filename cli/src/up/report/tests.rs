@@ -44,7 +44,7 @@ fn report(manifests: &str, skipped: &[String], problems: &[String]) -> String {
     let at = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
     let listen = "0.0.0.0:8080".parse().unwrap();
     let addresses = Addresses { listen, metrics: at(9090), debug: at(15000), admin: at(9901) };
-    Report { addresses, data_plane: &data_plane, skipped, problems, simulate: false }.text()
+    Report { addresses, data_plane: &data_plane, skipped, problems, simulate: false, engines: None }.text()
 }
 
 #[test]
