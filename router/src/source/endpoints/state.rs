@@ -84,10 +84,10 @@ impl State {
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.endpoint)?;
-        match (&self.engine, &self.trouble) {
-            (_, Some(trouble)) => write!(f, "waiting: {trouble}"),
-            (Some(engine), None) => engine.fmt(f),
-            (None, None) => f.write_str("not asked yet"),
+        match &self.engine {
+            Some(engine) if self.trouble.is_none() => engine.fmt(f),
+            // Why is told as a problem.
+            _ => f.write_str("waiting"),
         }
     }
 }
@@ -115,7 +115,8 @@ mod tests {
         let mut state = state();
         state.observe(refused());
         assert!(!state.is_ready());
-        assert_eq!(state.to_string(), "http://127.0.0.1:8000: waiting: connection refused");
+        assert_eq!(state.trouble.as_ref().unwrap().to_string(), "connection refused");
+        assert_eq!(state.to_string(), "http://127.0.0.1:8000: waiting");
         state.observe(Ok(engine("m")));
         assert!(state.is_ready());
         assert_eq!(state.to_string(), "http://127.0.0.1:8000: vLLM serves m");
@@ -154,6 +155,6 @@ mod tests {
         (1..PATIENCE_WITH_A_BUSY_ONE).for_each(|_| state.observe(late()));
         assert!(state.is_ready());
         state.observe(late());
-        assert_eq!(state.to_string(), "http://127.0.0.1:8000: waiting: no answer within 2 s");
+        assert_eq!(state.trouble.unwrap().to_string(), "no answer within 2 s");
     }
 }
