@@ -1,7 +1,7 @@
 //! `kthena up --endpoint`: engines that run, served without manifests.
 
 use kthena_e2e::{Engine, Kthena, Loopback, Setup, until};
-use kthena_simulator::Options;
+use kthena_simulator::{Options, Simulator};
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -60,13 +60,14 @@ async fn one_engine_is_served_with_its_aliases_and_adapters() {
     kthena.client().chat("other").await.assert_error(404, "route not found");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn two_engines_with_one_model_share_its_requests() {
     // One address and two ports, as on a laptop.
     let place = Loopback::claim(&[8000, 8001]);
     let other = Options { name: Some("b".to_owned()), listen: place.at(8001), ..options(&["m"], &[]) };
     let (_stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    tokio::spawn(kthena_simulator::serve(other, async move { drop(stopped.await) }));
+    let second = Simulator::bind(other).await.expect("a free port");
+    tokio::spawn(second.serve(async move { drop(stopped.await) }));
     let urls = [url(place.at(8000)), url(place.at(8001))];
     let _first = Engine::simulated_at(place, "a", options(&["m"], &[]));
     let kthena = Setup::endpoints(&urls).up();
