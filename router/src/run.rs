@@ -4,25 +4,18 @@ use crate::configuration;
 use crate::options::Options;
 use crate::publish::{Publisher, settings};
 use crate::serve::{bind_tcp, bind_unix, grpc};
-use crate::source::{Directory, Snapshot, endpoints, watch};
+use crate::source::Origin;
 use arc_swap::ArcSwap;
 use axum::{Json, Router, routing::get};
 use futures::FutureExt;
-use http::HeaderValue;
 use kthena_envoy::Settings;
 use kthena_envoy::xds::{self, Cache};
 use kthena_ext_proc::Picker;
 use kthena_ext_proc::debug::Debug;
 use kthena_ext_proc::telemetry::Telemetry;
-use std::env;
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::watch::Receiver;
 use tonic::service::Routes;
-
-/// The key that engines want before they say what they serve; a variable, since everybody sees a command line.
-const ENDPOINT_API_KEY: &str = "KTHENA_ENDPOINT_API_KEY";
 
 /// Runs the router until `shutdown`.
 ///
@@ -38,7 +31,7 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + '
         }
     }
     let settings = Settings { exclusive: options.exclusive, ..settings(options.listen, &config) };
-    let source = Source::open(&options)?;
+    let source = Origin::open(&options)?;
 
     let metrics = bind_tcp(options.metrics, "--metrics").await?;
     let debug_listener = bind_tcp(options.debug, "--debug").await?;
@@ -78,47 +71,6 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + '
         done = grpc(picker_socket, kthena_ext_proc::routes(picker), shutdown.clone()) => done,
         done = axum::serve(metrics, telemetry.routes()).into_future() => Ok(done?),
         done = axum::serve(debug_listener, pages).into_future() => Ok(done?),
-    }
-}
-
-/// Where the objects come from.
-enum Source {
-    Manifests(Directory),
-    Engines { endpoints: Vec<endpoints::Endpoint>, key: Option<HeaderValue>, file: PathBuf },
-}
-
-// === impl Source ===
-
-impl Source {
-    fn open(options: &Options) -> anyhow::Result<Self> {
-        if options.endpoints.is_empty() {
-            return Ok(Self::Manifests(Directory::open(&options.manifests)?));
-        }
-        endpoints::distinct(&options.endpoints).map_err(anyhow::Error::msg)?;
-        let key = env::var(ENDPOINT_API_KEY).ok().filter(|key| !key.is_empty());
-        let bearer = |key: String| {
-            let mut bearer = HeaderValue::try_from(format!("Bearer {key}"))
-                .map_err(|_| anyhow::anyhow!("{ENDPOINT_API_KEY}: not a text that a header can carry"))?;
-            bearer.set_sensitive(true);
-            anyhow::Ok(bearer)
-        };
-        let file = endpoints::state_file(&options.run_dir);
-        Ok(Self::Engines { endpoints: options.endpoints.clone(), key: key.map(bearer).transpose()?, file })
-    }
-
-    /// Snapshots from now on; the first is there when this returns.
-    async fn follow(self) -> anyhow::Result<Receiver<Arc<Snapshot>>> {
-        match self {
-            Self::Manifests(mut directory) => {
-                let load = move || {
-                    let first = directory.load();
-                    (directory, first)
-                };
-                let (directory, first) = tokio::task::spawn_blocking(load).await?;
-                Ok(watch(directory, first)?)
-            }
-            Self::Engines { endpoints, key, file } => Ok(endpoints::follow(&endpoints, key, file).await),
-        }
     }
 }
 

@@ -10,9 +10,11 @@ pub mod endpoints;
 mod files;
 mod manifest;
 mod object;
+mod origin;
 mod snapshot;
 mod watch;
 
 pub use directory::{Directory, OpenError};
+pub(crate) use origin::Origin;
 pub use snapshot::Snapshot;
 pub use watch::watch;

@@ -27,6 +27,7 @@ const LONGEST_ANSWER: usize = 4 << 20;
 pub(super) struct Probe {
     endpoint: Endpoint,
     key: Option<HeaderValue>,
+    patience: Duration,
 }
 
 struct Answer {
@@ -40,17 +41,17 @@ struct Answer {
 impl Probe {
     /// `key` is sent as the bearer token.
     pub(super) fn new(endpoint: Endpoint, key: Option<HeaderValue>) -> Self {
-        Self { endpoint, key }
+        Self { endpoint, key, patience: PATIENCE }
     }
 
     /// What the engine serves. Its kind is asked for only if `known` does not say it for the same models.
     pub(super) async fn ask(&self, known: Option<&Engine>) -> Result<Engine, Trouble> {
-        let asked = timeout(PATIENCE, async {
+        let asked = timeout(self.patience, async {
             let (address, stream) = self.connect(known.map(|known| known.address)).await?;
             let answer = self.get(stream, "/v1/models").await?;
             Ok::<_, Trouble>((address, listed(&answer)?))
         });
-        let (address, Listed { models, owner }) = asked.await.unwrap_or(Err(Trouble::Timeout(PATIENCE)))?;
+        let (address, Listed { models, owner }) = asked.await.unwrap_or(Err(Trouble::Timeout(self.patience)))?;
         let kind = match known {
             Some(known) if known.models == models && known.address == address => known.kind,
             _ => self.kind(address, owner).await,
@@ -70,7 +71,8 @@ impl Probe {
     }
 
     async fn text(&self, address: SocketAddr, path: &str) -> Option<String> {
-        let asked = timeout(PATIENCE, async { self.get(TcpStream::connect(address).await.ok()?, path).await.ok() });
+        let asked =
+            timeout(self.patience, async { self.get(TcpStream::connect(address).await.ok()?, path).await.ok() });
         asked.await.ok().flatten().filter(|answer| answer.status.is_success()).map(|answer| answer.body)
     }
 
@@ -87,7 +89,7 @@ impl Probe {
         for address in addresses {
             let connection = TcpStream::connect(address);
             // With one address there is nobody to hurry for.
-            let limit = if alone { PATIENCE } else { CONNECT };
+            let limit = if alone { self.patience } else { CONNECT };
             match timeout(limit, connection).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
                 Ok(stream) => return Ok((address, stream)),
                 Err(error) => failed = failed.or(Some(error)),
@@ -143,3 +145,6 @@ fn listed(answer: &Answer) -> Result<Listed, Trouble> {
         _ => Err(Trouble::NotAnEngine(shown)),
     }
 }
+
+#[cfg(test)]
+mod tests;
