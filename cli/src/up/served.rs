@@ -1,7 +1,7 @@
 //! What is served: from manifests, or from what engines said.
 
 use super::event::Event;
-use kthena_router::source::endpoints::{recall, snapshot};
+use kthena_router::source::endpoints::{recall, snapshot, state_file};
 use kthena_router::source::{Directory, Snapshot};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
@@ -31,9 +31,9 @@ impl Served {
         Ok(Self { snapshot: Directory::open(paths)?.load(), engines: None })
     }
 
-    /// What the router kept of the engines' answers.
-    pub fn by_engines(state_file: &Path) -> Self {
-        let states = recall(state_file);
+    /// What the router with this run directory kept of the engines' answers.
+    pub fn by_engines(run_dir: &Path) -> Self {
+        let states = recall(&state_file(run_dir));
         Self { snapshot: snapshot(&states), engines: Some(states.iter().map(ToString::to_string).collect()) }
     }
 }
@@ -42,9 +42,10 @@ impl Served {
 ///
 /// # Errors
 /// No thread can be had.
-pub fn await_engine(state_file: PathBuf, events: Sender<Event>) -> anyhow::Result<()> {
+pub fn await_engine(run_dir: &Path, events: Sender<Event>) -> anyhow::Result<()> {
+    let run_dir = run_dir.to_owned();
     let wait = move || {
-        while Served::by_engines(&state_file).snapshot.resources.model_routes.is_empty() {
+        while Served::by_engines(&run_dir).snapshot.resources.model_routes.is_empty() {
             thread::sleep(PAUSE);
         }
         // Nobody listens any more when the run is over.

@@ -15,7 +15,7 @@ use super::supervisor::{Name, Supervisor};
 use crate::args::UpOptions;
 use kthena_crds::Resources;
 use kthena_router::local::{Settings, Sockets, compile, settings};
-use kthena_router::source::endpoints::{Endpoint, state_file};
+use kthena_router::source::endpoints::Endpoint;
 use kthena_router::source::{Directory, Snapshot, watch};
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -281,14 +281,14 @@ impl Session {
         print(report.text());
         match self.endpoints.is_empty() || !data_plane.table.routes.is_empty() {
             true => Ok(()),
-            false => served::await_engine(self.state_file(), self.events.clone()),
+            false => served::await_engine(self.run_dir.path(), self.events.clone()),
         }
     }
 
     /// What is served now, from the same files that the router reads or writes.
     fn served(&self) -> Served {
         if !self.endpoints.is_empty() {
-            return Served::by_engines(&self.state_file());
+            return Served::by_engines(self.run_dir.path());
         }
         Served::by_manifests(&self.manifests).unwrap_or_else(|error| {
             // They may be on their way to another place: the router serves what it read.
@@ -304,10 +304,6 @@ impl Session {
         let engines = served.engines.as_deref();
         let (addresses, simulate) = (self.addresses, false);
         Report { addresses, data_plane: &data_plane, skipped: &[], problems: &[], simulate, engines }.models_and_try()
-    }
-
-    fn state_file(&self) -> PathBuf {
-        state_file(self.run_dir.path())
     }
 
     fn drain(&mut self) -> anyhow::Result<()> {
