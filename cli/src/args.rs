@@ -1,6 +1,7 @@
 //! What may be typed.
 
 use clap::{Args, Parser, Subcommand};
+use kthena_router::source::endpoints::Endpoint;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ pub struct Arguments {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve a directory of manifests on this machine, with no cluster.
+    /// Serve a directory of manifests, or engines that run, on this machine with no cluster.
     Up(UpOptions),
     /// One of the processes of `up`.
     #[command(hide = true)]
@@ -29,8 +30,13 @@ pub enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct UpOptions {
     /// Directory (or file) of manifests to serve; edits are followed. Repeat for more.
-    #[arg(long = "manifests", short = 'f', value_name = "DIR", required = true)]
+    #[arg(long = "manifests", short = 'f', value_name = "DIR", required_unless_present = "endpoints")]
     pub manifests: Vec<PathBuf>,
+
+    /// An engine that runs, as http://HOST:PORT, to be served without manifests: it is asked for its models.
+    /// Repeat for more.
+    #[arg(long = "endpoint", value_name = "URL", conflicts_with_all = ["manifests", "simulate"])]
+    pub endpoints: Vec<Endpoint>,
 
     /// Run a simulated engine for each Pod of the manifests, and two for each ModelServer without Pods.
     #[arg(long)]
@@ -145,6 +151,21 @@ mod tests {
         let addresses = [options.listen, options.metrics, options.debug, options.admin].map(|at| at.to_string());
         assert_eq!(addresses, ["127.0.0.1:8080", "127.0.0.1:9090", "127.0.0.1:15000", "127.0.0.1:9901"]);
         assert!(up("").unwrap_err().contains("--manifests <DIR>"));
+    }
+
+    #[test]
+    fn engines_take_the_place_of_manifests_and_of_simulated_engines() {
+        let options = up("--endpoint http://127.0.0.1:8000 --endpoint http://[::1]:8001/v1").unwrap();
+        let endpoints: Vec<_> = options.endpoints.iter().map(ToString::to_string).collect();
+        assert_eq!(endpoints, ["http://127.0.0.1:8000", "http://[::1]:8001"]);
+        for (flags, parts) in [
+            ("--endpoint http://h:1 -f x", ["--endpoint <URL>", "--manifests <DIR>"]),
+            ("--endpoint http://h:1 --simulate", ["--endpoint <URL>", "--simulate"]),
+            ("--endpoint https://h:1", ["--endpoint <URL>", "expected http://HOST:PORT"]),
+        ] {
+            let error = up(flags).unwrap_err();
+            assert!(parts.iter().all(|part| error.contains(part)), "{flags}: {error}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `kthena up`: manifests of a directory, served on this machine with no cluster.
+//! `kthena up`: manifests of a directory, or engines that run, served on this machine with no cluster.
 //!
 //! One process supervises the router (xDS and the picker), Envoy and simulated engines. It carries no request
 //! itself: were it to hang, requests would not notice; when it ends, in whatever way, everything ends with it.
@@ -13,6 +13,7 @@ mod ready;
 mod report;
 mod run_dir;
 mod say;
+mod served;
 mod session;
 mod simulate;
 mod supervisor;

@@ -54,6 +54,8 @@ pub enum Subject {
         /// The file, by the name the user gave it.
         file: String,
     },
+    /// An engine, by the URL the user gave.
+    Endpoint(String),
 }
 
 impl From<ObjectRef> for Subject {
@@ -66,7 +68,7 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Object(object) => object.fmt(f),
-            Self::File(file) => f.write_str(file),
+            Self::File(name) | Self::Endpoint(name) => f.write_str(name),
             Self::ObjectIn { object, file } => write!(f, "{object} in {file}"),
         }
     }

@@ -38,8 +38,16 @@ impl Engine {
     /// # Panics
     /// When it cannot be started.
     pub fn simulated(name: &str, options: Options) -> Self {
+        Self::simulated_at(Loopback::claim(&[PORT]), name, options)
+    }
+
+    /// A simulated one at this address, of which nothing else may have port 8000.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn simulated_at(address: Loopback, name: &str, options: Options) -> Self {
         let name = Some(name.to_owned());
-        Self::run(async move |listen, bound, shutdown| {
+        Self::run(address, async move |listen, bound, shutdown| {
             let simulator = Simulator::bind(Options { listen, name, ..options }).await.expect("a free address");
             bound.send(()).expect("someone waits");
             simulator.serve(shutdown).await.expect("it serves to its end");
@@ -55,7 +63,7 @@ impl Engine {
             let answer = Response::builder().status(status).header("content-type", "text/plain");
             Ok::<_, Infallible>(answer.body(Full::new(Bytes::from_static(body.as_bytes()))).expect("a valid answer"))
         };
-        Self::run(async move |listen, bound, shutdown| {
+        Self::run(Loopback::claim(&[PORT]), async move |listen, bound, shutdown| {
             let listener = TcpListener::bind(listen).await.expect("a free address");
             bound.send(()).expect("someone waits");
             let serve = async {
@@ -78,14 +86,21 @@ impl Engine {
         self.address.ip().to_string()
     }
 
+    /// Ends it; the address is still ours, and nothing listens there.
+    pub fn end(self) -> Loopback {
+        self.address
+    }
+
     /// A client that asks it directly.
     pub fn client(&self) -> Client {
         Client::new(self.address())
     }
 
     /// A runtime and a thread of its own: an engine outlives the test that happened to start it.
-    fn run<F: Future<Output = ()>>(serve: impl FnOnce(SocketAddr, Sender<()>, Shutdown) -> F + Send + 'static) -> Self {
-        let address = Loopback::claim(&[PORT]);
+    fn run<F: Future<Output = ()>>(
+        address: Loopback,
+        serve: impl FnOnce(SocketAddr, Sender<()>, Shutdown) -> F + Send + 'static,
+    ) -> Self {
         let listen = address.at(PORT);
         let (sender, receiver) = oneshot::channel::<()>();
         let shutdown: Shutdown = Box::pin(async move { drop(receiver.await) });

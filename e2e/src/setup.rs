@@ -16,6 +16,7 @@ const READY: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Setup {
     directory: TempDir,
+    endpoints: Vec<String>,
     arguments: Vec<OsString>,
     environment: Vec<(&'static str, String)>,
     address: Loopback,
@@ -44,7 +45,14 @@ impl Setup {
             fs::write(directory.path().join("manifests").join(file), text).expect("a manifest");
         }
         let address = Loopback::claim(&[8080, 9090, 15000, 9901]);
-        Self { directory, arguments: Vec::new(), environment: Vec::new(), address }
+        Self { directory, endpoints: Vec::new(), arguments: Vec::new(), environment: Vec::new(), address }
+    }
+
+    /// No manifests: engines at these URLs.
+    pub fn endpoints(urls: &[String]) -> Self {
+        let mut setup = Self::new(&[]);
+        setup.endpoints = urls.to_vec();
+        setup
     }
 
     /// With simulated engines that are quick: a millisecond to the first token and for each next.
@@ -141,7 +149,12 @@ impl Setup {
 
     fn start(&self, manifests: &Path, stdout: &Output, stderr: &Output) -> (Child, [JoinHandle<()>; 2]) {
         let mut child = spawn(&kthena(), |command| {
-            command.arg("up").arg("-f").arg(manifests).args(&self.arguments);
+            command.arg("up");
+            match self.endpoints.is_empty() {
+                true => _ = command.arg("-f").arg(manifests),
+                false => self.endpoints.iter().for_each(|url| _ = command.arg("--endpoint").arg(url)),
+            }
+            command.args(&self.arguments);
             for (flag, port) in [("--listen", 8080), ("--metrics", 9090), ("--debug", 15000), ("--admin", 9901)] {
                 if !self.arguments.iter().any(|given| given == flag) {
                     command.arg(flag).arg(self.address.at(port).to_string());

@@ -14,7 +14,7 @@ use kthena_core::routing::{BackoffClass, Table};
 use kthena_crds::{ObjectRef, Resource, Resources};
 use std::net::SocketAddr;
 
-pub use endpoints::SIMULATED_FOR;
+pub use endpoints::{PORT, SIMULATED_FOR};
 
 /// What is configured outside the resources.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -29,7 +29,7 @@ pub struct DataPlane {
 /// One address in Envoy's engine cluster.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EngineEndpoint {
-    /// Pod IP and the ModelServer's port.
+    /// Pod IP and the Pod's own port ([`crate::PORT`]), or else the ModelServer's.
     pub address: SocketAddr,
     /// `namespace/name` of the Pod.
     pub pod: String,

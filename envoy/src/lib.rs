@@ -10,7 +10,7 @@ mod data_plane;
 mod render;
 pub mod xds;
 
-pub use compile::{SIMULATED_FOR, Settings, compile};
+pub use compile::{PORT, SIMULATED_FOR, Settings, compile};
 pub use data_plane::{DataPlane, EngineEndpoint, Listener, PickerPool};
 pub use render::{Renderer, Sockets, Wiring};
 pub use xds::Snapshot;

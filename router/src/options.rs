@@ -1,5 +1,6 @@
 //! What the router is started with.
 
+use crate::source::endpoints::Endpoint;
 use clap::Args;
 use kthena_envoy::{Sockets, Wiring};
 use std::env;
@@ -13,8 +14,12 @@ pub const WASM_FILE: &str = "kthena_wasm_filter.wasm";
 #[derive(Debug, Clone, Args)]
 pub struct Options {
     /// Directory (or file) of manifests to serve; repeat for more.
-    #[arg(long = "manifests", short = 'f', value_name = "DIR", required = true)]
+    #[arg(long = "manifests", short = 'f', value_name = "DIR", required_unless_present = "endpoints")]
     pub manifests: Vec<PathBuf>,
+
+    /// An engine to serve instead of manifests, as http://HOST:PORT; repeat for more.
+    #[arg(long = "endpoint", value_name = "URL", conflicts_with = "manifests")]
+    pub endpoints: Vec<Endpoint>,
 
     /// Where Envoy listens for clients.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]

@@ -4,7 +4,7 @@ use crate::configuration;
 use crate::options::Options;
 use crate::publish::{Publisher, settings};
 use crate::serve::{bind_tcp, bind_unix, grpc};
-use crate::source::{Directory, watch};
+use crate::source::Origin;
 use arc_swap::ArcSwap;
 use axum::{Json, Router, routing::get};
 use futures::FutureExt;
@@ -31,11 +31,7 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + '
         }
     }
     let settings = Settings { exclusive: options.exclusive, ..settings(options.listen, &config) };
-    let mut directory = Directory::open(&options.manifests)?;
-    let first = tokio::task::spawn_blocking(move || {
-        let first = directory.load();
-        (directory, first)
-    });
+    let source = Origin::open(&options)?;
 
     let metrics = bind_tcp(options.metrics, "--metrics").await?;
     let debug_listener = bind_tcp(options.debug, "--debug").await?;
@@ -47,13 +43,12 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + '
     let debug = Arc::new(Debug { resources: ArcSwap::default(), picker: Arc::clone(&picker) });
     let cache = Cache::new();
 
-    let (directory, first) = first.await?;
+    let snapshots = source.follow().await?;
     if !options.quiet_start {
-        for skipped in &first.skipped {
+        for skipped in &snapshots.borrow().skipped {
             tracing::info!("{skipped}");
         }
     }
-    let snapshots = watch(directory, first)?;
     let mut publisher = Publisher::new(
         settings,
         wiring,
@@ -71,7 +66,7 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + '
     let pages = debug.routes().merge(xds_page(cache));
     tokio::select! {
         () = shutdown.clone() => Ok(()),
-        () = publisher.follow(snapshots) => anyhow::bail!("the manifests' watcher ended"),
+        () = publisher.follow(snapshots) => anyhow::bail!("the source of the objects ended"),
         done = grpc(xds_socket, ads, shutdown.clone()) => done,
         done = grpc(picker_socket, kthena_ext_proc::routes(picker), shutdown.clone()) => done,
         done = axum::serve(metrics, telemetry.routes()).into_future() => Ok(done?),

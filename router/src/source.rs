@@ -1,16 +1,20 @@
-//! Where the objects come from: a directory of the manifests that a cluster would be given.
+//! Where the objects come from: a directory of the manifests that a cluster would be given, or engines that are asked
+//! what they serve.
 //!
 //! The only rule that matters: what is served never gets worse because somebody is in the middle
 //! of an edit. A file that cannot be read whole keeps the objects it last held, and the reason is
 //! a [`Problem`](kthena_crds::Problem), not a failure. Only a deletion deletes.
 
 mod directory;
+pub mod endpoints;
 mod files;
 mod manifest;
 mod object;
+mod origin;
 mod snapshot;
 mod watch;
 
 pub use directory::{Directory, OpenError};
+pub(crate) use origin::Origin;
 pub use snapshot::Snapshot;
 pub use watch::watch;

@@ -1,22 +1,22 @@
 //! Everything that can be wrong before anything is started, a line each.
 
 use super::envoy;
-use super::ports::Addresses;
+use super::ports::{Addresses, reachable};
 use crate::args::UpOptions;
 use kthena_crds::Duration;
 use kthena_router::local::Compiled;
+use kthena_router::source::endpoints::{Endpoint, distinct};
 use kthena_router::source::{Directory, Snapshot};
 use kthena_router::{configuration, find_wasm};
 use std::fmt::Display;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 /// What a run needs, found and read.
 #[derive(Debug)]
 pub struct Checked {
-    /// The user's manifests.
-    pub directory: Directory,
-    /// What they hold.
-    pub snapshot: Snapshot,
+    /// The user's manifests and what they hold; none where engines are given instead.
+    pub manifests: Option<(Directory, Snapshot)>,
     /// The configuration file.
     pub config: Compiled,
     /// Envoy.
@@ -38,11 +38,8 @@ const DRAIN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 /// All that is wrong, a line each, with its remedy.
 pub fn check(options: &UpOptions) -> Result<Checked, Vec<String>> {
     let mut errors = Errors::default();
-    let manifests = errors.of(Directory::open(&options.manifests)).map(|mut directory| {
-        let snapshot = directory.load();
-        errors.0.extend(snapshot.first_load_errors().iter().map(ToString::to_string));
-        (directory, snapshot)
-    });
+    let manifests = if options.endpoints.is_empty() { manifests(&options.manifests, &mut errors) } else { None };
+    errors.of(distinct(&options.endpoints));
     let config = errors.of(configuration::load(options.config.as_deref()));
     let wasm = errors.of(find_wasm(options.wasm.clone()));
     let envoy = errors.of(envoy::find(options.envoy.as_deref()));
@@ -50,13 +47,33 @@ pub fn check(options: &UpOptions) -> Result<Checked, Vec<String>> {
     let UpOptions { listen, metrics, debug, admin, .. } = *options;
     let addresses = Addresses { listen, metrics, debug, admin }.probe();
     let addresses = addresses.map_err(|lines| errors.0.extend(lines)).ok();
-    match (manifests, config, wasm, envoy, drain_timeout, addresses) {
-        (Some((directory, snapshot)), Some(config), Some(wasm), Some(envoy), Some(drain_timeout), Some(addresses))
-            if errors.0.is_empty() =>
-        {
-            Ok(Checked { directory, snapshot, config, envoy, wasm, addresses, drain_timeout })
+    errors.of(addresses.map_or(Ok(()), |addresses| not_ourselves(&options.endpoints, addresses.listen)));
+    match (config, wasm, envoy, drain_timeout, addresses) {
+        (Some(config), Some(wasm), Some(envoy), Some(drain_timeout), Some(addresses)) if errors.0.is_empty() => {
+            Ok(Checked { manifests, config, envoy, wasm, addresses, drain_timeout })
         }
         _ => Err(errors.0),
+    }
+}
+
+fn manifests(paths: &[PathBuf], errors: &mut Errors) -> Option<(Directory, Snapshot)> {
+    let mut directory = errors.of(Directory::open(paths))?;
+    let snapshot = directory.load();
+    errors.0.extend(snapshot.first_load_errors().iter().map(ToString::to_string));
+    Some((directory, snapshot))
+}
+
+/// Refuses our own listener as an engine: requests would go round in a circle.
+fn not_ourselves(endpoints: &[Endpoint], listen: SocketAddr) -> Result<(), String> {
+    let host = |endpoint: &Endpoint| match endpoint.host() {
+        "localhost" => Some(Ipv4Addr::LOCALHOST.into()),
+        host => host.parse::<IpAddr>().ok(),
+    };
+    let is_ours =
+        |endpoint: &&Endpoint| endpoint.port() == listen.port() && host(endpoint) == Some(reachable(listen).ip());
+    match endpoints.iter().find(is_ours) {
+        Some(ours) => Err(format!("--endpoint {ours}: clients are to be served there; choose another with --listen")),
+        None => Ok(()),
     }
 }
 
@@ -86,6 +103,7 @@ mod tests {
         let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
         UpOptions {
             manifests: vec![manifests],
+            endpoints: Vec::new(),
             simulate: false,
             listen: any,
             metrics: any,
@@ -122,6 +140,19 @@ mod tests {
             errors.iter().any(|line| line.contains("nowhere") && line.contains("existing directory")),
             "{errors:#?}"
         );
+    }
+
+    #[test]
+    fn our_own_listener_is_no_engine() {
+        let engine = |url: &str| vec![url.parse::<Endpoint>().unwrap()];
+        let listen = SocketAddr::from(([0, 0, 0, 0], 8080));
+        for url in ["http://127.0.0.1:8080", "http://localhost:8080/v1"] {
+            let error = not_ourselves(&engine(url), listen).unwrap_err();
+            assert!(error.contains("--listen"), "{error}");
+        }
+        for url in ["http://127.0.0.1:8000", "http://127.0.0.2:8080", "http://gpu:8080"] {
+            assert_eq!(not_ourselves(&engine(url), listen), Ok(()), "{url}");
+        }
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub enum Event {
     Manifests(Arc<Snapshot>),
     /// The simulators started at the edit with this number listen.
     EnginesListen(u64),
+    /// An engine has told its models, and none had at the start.
+    EngineFound,
     /// A simulator whose Pod is gone has nothing to do any more.
     Idle(Simulator),
     /// The router's sockets are there for Envoy.

@@ -18,6 +18,8 @@ pub struct Report<'a> {
     pub problems: &'a [String],
     /// Whether engines are simulated.
     pub simulate: bool,
+    /// What engines said that are served without manifests, a line each.
+    pub engines: Option<&'a [String]>,
 }
 
 const HEADER: [&str; 4] = ["MODEL", "ROUTE", "MODEL SERVER", "ENDPOINTS"];
@@ -29,15 +31,7 @@ impl Report<'_> {
     pub fn text(&self) -> String {
         let Addresses { listen, metrics, debug, admin } = self.addresses;
         let [listen, metrics, debug, admin] = [listen, metrics, debug, admin].map(reachable);
-        let mut text = format!("ready: http://{listen}\n\n");
-        let rows: Vec<_> = self.data_plane.table.routes.iter().flat_map(|route| self.rows(route)).collect();
-        match rows.is_empty() {
-            true => text += "no models: the manifests hold no ModelRoute that is served\n",
-            false => text += &table(&rows),
-        }
-        if self.data_plane.endpoints.is_empty() && !self.simulate {
-            text += "no endpoints: the manifests hold no ready Pod of a ModelServer; try --simulate\n";
-        }
+        let mut text = format!("ready: http://{listen}\n\n{}", self.models());
         // Writing to a String cannot fail.
         let _ = write!(
             text,
@@ -50,6 +44,36 @@ impl Report<'_> {
         if !self.skipped.is_empty() || !self.problems.is_empty() {
             text.push('\n');
         }
+        text + &self.try_it()
+    }
+
+    /// The models and how to ask for one.
+    pub fn models_and_try(&self) -> String {
+        format!("\n{}\n{}", self.models(), self.try_it())
+    }
+
+    fn models(&self) -> String {
+        let mut text = String::new();
+        if let Some(engines) = self.engines {
+            engines.iter().for_each(|engine| text += &format!("{engine}\n"));
+            text.push('\n');
+        }
+        let rows: Vec<_> = self.data_plane.table.routes.iter().flat_map(|route| self.rows(route)).collect();
+        match (rows.is_empty(), self.engines) {
+            (true, None) => text += "no models: the manifests hold no ModelRoute that is served\n",
+            (true, Some(_)) => text += "no models yet: every engine is asked again until it serves one\n",
+            (false, _) => text += &table(&rows),
+        }
+        if self.data_plane.endpoints.is_empty() && !self.simulate && self.engines.is_none() {
+            text += "no endpoints: the manifests hold no ready Pod of a ModelServer; try --simulate\n";
+        }
+        text
+    }
+
+    /// A command that asks for the first model; nothing without models.
+    fn try_it(&self) -> String {
+        let listen = reachable(self.addresses.listen);
+        let mut text = String::new();
         if let Some(model) = self.data_plane.table.routes.iter().find_map(|route| names(route).next()) {
             let body = serde_json::json!({ "model": model, "messages": [{ "role": "user", "content": "Hello" }] });
             let body = body.to_string().replace('\'', r"'\''");

@@ -9,11 +9,13 @@ use super::ready::Awaited;
 use super::report::Report;
 use super::run_dir::RunDir;
 use super::say::{print, say};
+use super::served::{self, Served};
 use super::simulate::{Change, Fleet, wait};
 use super::supervisor::{Name, Supervisor};
 use crate::args::UpOptions;
 use kthena_crds::Resources;
 use kthena_router::local::{Settings, Sockets, compile, settings};
+use kthena_router::source::endpoints::Endpoint;
 use kthena_router::source::{Directory, Snapshot, watch};
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -50,6 +52,8 @@ pub struct Session {
     settings: Settings,
     drain_timeout: Duration,
     manifests: Vec<PathBuf>,
+    /// Engines that are served without manifests.
+    endpoints: Vec<Endpoint>,
     /// The user's manifests as they were checked.
     first: Snapshot,
     /// Problems of simulation that were said; those of serving are the router's to say, after the start.
@@ -78,6 +82,8 @@ impl Session {
             Fleet::new(run_dir.simulated(), options.simulator.clone())
         });
         let router = router(options, &checked, &manifests, &run_dir);
+        let (directory, first) = checked.manifests.unzip();
+        let first = first.unwrap_or_default();
         let mut session = Self {
             supervisor: Supervisor::new(events.clone()),
             fleet,
@@ -88,7 +94,8 @@ impl Session {
             settings: settings(checked.addresses.listen, &checked.config),
             drain_timeout: checked.drain_timeout,
             manifests,
-            first: checked.snapshot.clone(),
+            endpoints: options.endpoints.clone(),
+            first: first.clone(),
             said: BTreeSet::new(),
             config_problems: checked.config.problems,
             edited: None,
@@ -97,10 +104,12 @@ impl Session {
             run_dir,
         };
         // The made-up Pods are written before the router looks.
-        session.simulate(&checked.snapshot.resources)?;
+        session.simulate(&first.resources)?;
         session.supervisor.run(Name::Router, router, Instant::now());
-        if session.fleet.is_some() {
-            session.follow(checked.directory, checked.snapshot)?;
+        if let Some(directory) = directory
+            && session.fleet.is_some()
+        {
+            session.follow(directory, first)?;
         }
         session.await_ready()?;
         Ok(session)
@@ -152,7 +161,7 @@ impl Session {
             (Event::Ready, Phase::Starting) => {
                 self.phase = Phase::Serving;
                 self.supervisor.settle();
-                self.report();
+                self.report()?;
                 if let Some(snapshot) = self.edited.take() {
                     self.simulate(&snapshot.resources)?;
                 }
@@ -161,6 +170,7 @@ impl Session {
             (Event::Manifests(snapshot), Phase::Starting) => self.edited = Some(snapshot),
             (Event::Manifests(snapshot), Phase::Serving) => self.simulate(&snapshot.resources)?,
             (Event::EnginesListen(edit), Phase::Serving) if edit == self.edits => self.publish()?,
+            (Event::EngineFound, Phase::Serving) => print(self.found()),
             (Event::Idle(simulator), _) => self.supervisor.release(&Name::Simulator(simulator), Instant::now()),
             (Event::Stop, Phase::Starting) => self.end(),
             (Event::Stop, Phase::Serving) => self.drain()?,
@@ -174,7 +184,7 @@ impl Session {
             }
             // Of a phase that is over.
             (Event::RouterListens | Event::Ready | Event::NotReady(_) | Event::Drained, _) => {}
-            (Event::Manifests(_) | Event::EnginesListen(_), _) => {}
+            (Event::Manifests(_) | Event::EnginesListen(_) | Event::EngineFound, _) => {}
         }
         Ok(())
     }
@@ -253,28 +263,47 @@ impl Session {
         Ok(())
     }
 
-    /// Says what is served, from the same files that the router reads.
-    fn report(&self) {
-        let snapshot = match Directory::open(&self.manifests) {
-            Ok(mut directory) => directory.load(),
-            // They may be on their way to another place: the router serves what it read.
-            Err(error) => {
-                say(&format!("{error:#}; what follows is as it was at the start"));
-                self.first.clone()
-            }
-        };
-        let data_plane = compile(&snapshot.resources, &self.settings);
+    /// Says what is served.
+    fn report(&self) -> anyhow::Result<()> {
+        let served = self.served();
+        let data_plane = compile(&served.snapshot.resources, &self.settings);
         let of_config = self.config_problems.iter().map(|problem| format!("configuration: {problem}"));
-        let of_objects = snapshot.problems.iter().chain(&data_plane.problems).map(ToString::to_string);
+        let of_objects = served.snapshot.problems.iter().chain(&data_plane.problems).map(ToString::to_string);
         let problems: Vec<_> = of_config.chain(of_objects).chain(self.said.iter().cloned()).collect();
         let report = Report {
             addresses: self.addresses,
             data_plane: &data_plane,
-            skipped: &snapshot.skipped,
+            skipped: &served.snapshot.skipped,
             problems: &problems,
             simulate: self.fleet.is_some(),
+            engines: served.engines.as_deref(),
         };
         print(report.text());
+        match self.endpoints.is_empty() || !data_plane.table.routes.is_empty() {
+            true => Ok(()),
+            false => served::await_engine(self.run_dir.path(), self.events.clone()),
+        }
+    }
+
+    /// What is served now, from the same files that the router reads or writes.
+    fn served(&self) -> Served {
+        if !self.endpoints.is_empty() {
+            return Served::by_engines(self.run_dir.path());
+        }
+        Served::by_manifests(&self.manifests).unwrap_or_else(|error| {
+            // They may be on their way to another place: the router serves what it read.
+            say(&format!("{error:#}; what follows is as it was at the start"));
+            Served { snapshot: self.first.clone(), engines: None }
+        })
+    }
+
+    /// What there is to say once the first engine has told its models.
+    fn found(&self) -> String {
+        let served = self.served();
+        let data_plane = compile(&served.snapshot.resources, &self.settings);
+        let engines = served.engines.as_deref();
+        let (addresses, simulate) = (self.addresses, false);
+        Report { addresses, data_plane: &data_plane, skipped: &[], problems: &[], simulate, engines }.models_and_try()
     }
 
     fn drain(&mut self) -> anyhow::Result<()> {
@@ -305,6 +334,7 @@ fn router(options: &UpOptions, checked: &Checked, manifests: &[PathBuf], run_dir
         arguments.push(argument);
     };
     manifests.iter().for_each(|path| flag("--manifests", path));
+    options.endpoints.iter().for_each(|endpoint| flag("--endpoint", &endpoint.to_string()));
     flag("--listen", &listen.to_string());
     flag("--metrics", &metrics.to_string());
     flag("--debug", &debug.to_string());

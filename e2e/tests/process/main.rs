@@ -3,6 +3,7 @@
 //! One program for all files, so that it is linked once; each file is one idea.
 
 mod bodies;
+mod endpoint;
 mod endurance;
 mod engines;
 mod exactness;

@@ -10,6 +10,10 @@ use std::net::SocketAddr;
 /// (`namespace/name`) alone, whatever others its labels match.
 pub const SIMULATED_FOR: &str = "kthena.simulator/model-server";
 
+/// Annotation of a Pod whose engine listens on this port (1 to 65535) whatever the ModelServer says: of engines that
+/// share an address, as on a laptop, each has a port of its own, and they are one pool all the same.
+pub const PORT: &str = "kthena.endpoint/port";
+
 /// Envoy's endpoints by address, and the picker's by ModelServer (one for each, if only an empty one).
 pub(super) fn compile(
     resources: &Resources,
@@ -40,8 +44,7 @@ pub(super) fn compile(
 
 fn serves(pod: &Pod, server: &ModelServer, server_key: &str) -> bool {
     // The annotation narrows what the labels say; it never takes a Pod to a ModelServer that did not select it.
-    let alone = pod.metadata.annotations.as_ref().and_then(|all| all.get(SIMULATED_FOR));
-    alone.is_none_or(|alone| alone == server_key)
+    annotation(pod, SIMULATED_FOR).is_none_or(|alone| alone == server_key)
         && ObjectRef::of(pod).namespace == ObjectRef::of(server).namespace
         && pod::matches(&server.spec.workload_selector.match_labels, pod)
 }
@@ -60,5 +63,20 @@ fn address(pod: &Pod, server: &ModelServer, problems: &mut Vec<Problem>) -> Opti
         problems.push(Problem::new(ObjectRef::of(pod), message).at("status.podIP"));
         return None;
     };
-    Some(SocketAddr::new(ip, server.spec.workload_port.port))
+    let port = match annotation(pod, PORT) {
+        None => server.spec.workload_port.port,
+        Some(text) => match text.parse::<u16>() {
+            Ok(port @ 1..) => port,
+            Ok(0) | Err(_) => {
+                let message = format!("invalid port {text:?}: expected 1 to 65535; the Pod is not served");
+                problems.push(Problem::new(ObjectRef::of(pod), message).at(format!("metadata.annotations[{PORT}]")));
+                return None;
+            }
+        },
+    };
+    Some(SocketAddr::new(ip, port))
+}
+
+fn annotation<'a>(pod: &'a Pod, name: &str) -> Option<&'a str> {
+    pod.metadata.annotations.as_ref()?.get(name).map(String::as_str)
 }

@@ -44,7 +44,7 @@ fn report(manifests: &str, skipped: &[String], problems: &[String]) -> String {
     let at = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
     let listen = "0.0.0.0:8080".parse().unwrap();
     let addresses = Addresses { listen, metrics: at(9090), debug: at(15000), admin: at(9901) };
-    Report { addresses, data_plane: &data_plane, skipped, problems, simulate: false }.text()
+    Report { addresses, data_plane: &data_plane, skipped, problems, simulate: false, engines: None }.text()
 }
 
 #[test]
@@ -75,4 +75,25 @@ fn without_models_and_endpoints_it_says_what_is_missing() {
     let text = report("# nothing yet\n", &[], &[]);
     assert!(text.contains("no models: ") && text.contains("no endpoints: ") && text.contains("--simulate"), "{text}");
     assert!(!text.contains("curl"), "{text}");
+}
+
+#[test]
+fn engines_without_manifests_are_listed_with_what_they_said() {
+    let [listen, metrics, debug, admin] = [8080, 9090, 15000, 9901].map(|port| ([127, 0, 0, 1], port).into());
+    let addresses = Addresses { listen, metrics, debug, admin };
+    let text = |manifests: &str, engine: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("all.yaml"), manifests).unwrap();
+        let snapshot = Directory::open([directory.path()]).unwrap().load();
+        let data_plane = compile(&snapshot.resources, &Settings::default());
+        let engines = Some(&[engine.to_owned()][..]);
+        let report =
+            Report { addresses, data_plane: &data_plane, skipped: &[], problems: &[], simulate: false, engines };
+        (report.text(), report.models_and_try())
+    };
+    let (first, _) = text("# none\n", "http://h:1: waiting");
+    let begins = "ready: http://127.0.0.1:8080\n\nhttp://h:1: waiting\n\nno models yet: every engine is asked again";
+    assert!(first.starts_with(begins) && !first.contains("--simulate") && !first.contains("curl"), "{first}");
+    let (_, later) = text(MANIFESTS, "http://h:1: vLLM serves m");
+    assert!(later.starts_with("\nhttp://h:1: vLLM serves m\n\nMODEL ") && later.contains("\ntry: curl "), "{later}");
 }

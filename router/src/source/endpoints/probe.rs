@@ -1,0 +1,150 @@
+//! Asks an engine what it is.
+
+use super::endpoint::Endpoint;
+use super::engine::{self, Engine, Kind, Listed};
+use super::state::Trouble;
+use http::{HeaderValue, Request, StatusCode, header};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+
+/// How long the list of models, name look-up and connection included, may take; and how long each other question.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long one of several addresses of a name may take to connect.
+const CONNECT: Duration = Duration::from_millis(500);
+/// No answer that we need is longer; vLLM's metrics are 63 KB.
+const LONGEST_ANSWER: usize = 4 << 20;
+
+/// Asks one engine.
+#[derive(Debug)]
+pub(super) struct Probe {
+    endpoint: Endpoint,
+    key: Option<HeaderValue>,
+    patience: Duration,
+}
+
+struct Answer {
+    status: StatusCode,
+    content_type: String,
+    body: String,
+}
+
+// === impl Probe ===
+
+impl Probe {
+    /// `key` is sent as the bearer token.
+    pub(super) fn new(endpoint: Endpoint, key: Option<HeaderValue>) -> Self {
+        Self { endpoint, key, patience: PATIENCE }
+    }
+
+    /// What the engine serves. Its kind is asked for only if `known` does not say it for the same models.
+    pub(super) async fn ask(&self, known: Option<&Engine>) -> Result<Engine, Trouble> {
+        let asked = timeout(self.patience, async {
+            let (address, stream) = self.connect(known.map(|known| known.address)).await?;
+            let answer = self.get(stream, "/v1/models").await?;
+            Ok::<_, Trouble>((address, listed(&answer)?))
+        });
+        let (address, Listed { models, owner }) = asked.await.unwrap_or(Err(Trouble::Timeout(self.patience)))?;
+        let kind = match known {
+            Some(known) if known.models == models && known.address == address => known.kind,
+            _ => self.kind(address, owner).await,
+        };
+        Ok(Engine { address, kind, models })
+    }
+
+    /// By its metrics, as those are what will be read; or else by what only it has.
+    async fn kind(&self, address: SocketAddr, owner: Option<Kind>) -> Kind {
+        if let Some(kind) = self.text(address, "/metrics").await.as_deref().and_then(Kind::of_metrics).or(owner) {
+            return kind;
+        }
+        if let Some(kind) = self.text(address, "/get_model_info").await.as_deref().and_then(Kind::of_model_info) {
+            return kind;
+        }
+        self.text(address, "/version").await.as_deref().and_then(Kind::of_version).unwrap_or(Kind::Other)
+    }
+
+    async fn text(&self, address: SocketAddr, path: &str) -> Option<String> {
+        let asked =
+            timeout(self.patience, async { self.get(TcpStream::connect(address).await.ok()?, path).await.ok() });
+        asked.await.ok().flatten().filter(|answer| answer.status.is_success()).map(|answer| answer.body)
+    }
+
+    /// A connection to the host's first address that takes one: the one that did before, then IPv4.
+    async fn connect(&self, known: Option<SocketAddr>) -> Result<(SocketAddr, TcpStream), Trouble> {
+        let host = self.endpoint.host();
+        let resolved = lookup_host((host, self.endpoint.port())).await;
+        let mut addresses: Vec<_> =
+            resolved.map_err(|error| Trouble::Connection(format!("host {host}: {error}")))?.collect();
+        addresses.sort_by_key(|address| (Some(*address) != known, address.is_ipv6(), *address));
+        addresses.dedup();
+        let mut failed = None;
+        let alone = addresses.len() == 1;
+        for address in addresses {
+            let connection = TcpStream::connect(address);
+            // With one address there is nobody to hurry for.
+            let limit = if alone { self.patience } else { CONNECT };
+            match timeout(limit, connection).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+                Ok(stream) => return Ok((address, stream)),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        Err(Trouble::Connection(match failed {
+            Some(error) if error.kind() == io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+            Some(error) => error.to_string(),
+            None => format!("host {host}: has no address"),
+        }))
+    }
+
+    async fn get(&self, stream: TcpStream, path: &str) -> Result<Answer, Trouble> {
+        let exchange = async {
+            let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+            let mut request = Request::get(path)
+                .header(header::HOST, self.endpoint.authority())
+                .header(header::ACCEPT, "*/*")
+                .header(header::USER_AGENT, "kthena")
+                .header(header::CONNECTION, "close");
+            if let Some(key) = &self.key {
+                request = request.header(header::AUTHORIZATION, key);
+            }
+            let request = request.body(Empty::<Bytes>::new())?;
+            let answer = async {
+                let (head, body) = sender.send_request(request).await?.into_parts();
+                let body = Limited::new(body, LONGEST_ANSWER).collect().await?.to_bytes();
+                let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+                let content_type = content_type.unwrap_or_default().to_owned();
+                let body = String::from_utf8_lossy(&body).into_owned();
+                Ok::<_, Box<dyn Error + Send + Sync>>(Answer { status: head.status, content_type, body })
+            };
+            let (answer, _) = tokio::join!(answer, connection);
+            answer
+        };
+        exchange.await.map_err(|error| Trouble::Connection(format!("GET {path}: {error}")))
+    }
+}
+
+fn listed(answer: &Answer) -> Result<Listed, Trouble> {
+    let Answer { status, content_type, body } = answer;
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    let shown = if kind.is_empty() { status.to_string() } else { format!("{status} ({kind})") };
+    match *status {
+        StatusCode::OK => match engine::models(body) {
+            Some(listed) if listed.models.is_empty() => Err(Trouble::NoModel),
+            Some(listed) => Ok(listed),
+            None => Err(Trouble::NotAnEngine(format!("{shown} without a list of models"))),
+        },
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Trouble::Key(status.as_u16())),
+        // An engine that starts or has too much to do.
+        status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => Err(Trouble::Failing(shown)),
+        _ => Err(Trouble::NotAnEngine(shown)),
+    }
+}
+
+#[cfg(test)]
+mod tests;
