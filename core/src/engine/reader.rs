@@ -3,6 +3,7 @@
 use super::EngineType;
 use super::exposition::{Labels, Lines, Sample, name};
 use super::names::{Field, field, prefix};
+use serde::Serialize;
 use std::str;
 
 /// Data-parallel ranks that are told apart; the largest deployments have some hundreds.
@@ -42,7 +43,7 @@ pub struct Totals {
 }
 
 /// LoRA adapters by what the engine does for them now.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Adapters {
     /// Those whose requests run.
     pub running: Vec<String>,

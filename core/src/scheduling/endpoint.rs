@@ -13,7 +13,7 @@ pub struct Endpoint {
     /// What it is doing now.
     pub load: Load,
     /// The models and adapters that it serves; `None` when it never said.
-    pub models: Option<Arc<[Model]>>,
+    pub models: Option<Arc<Vec<Model>>>,
 }
 
 /// A snapshot of one endpoint's work.

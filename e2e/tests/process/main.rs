@@ -11,6 +11,7 @@ mod hostile;
 mod limits;
 mod live;
 mod models;
+mod scraping;
 mod shutdown;
 mod spine;
 mod startup;
