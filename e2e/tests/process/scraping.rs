@@ -180,7 +180,8 @@ async fn with_every_engine_full_by_its_own_word_envoy_balances_alone() {
     fleet.all_go_to("b").await;
     fleet.b.says(Says::Busy(3, 99));
     fleet.running(1, 3).await;
-    for answer in futures::future::join_all((0..20).map(|_| fleet.kthena.client().try_chat("m"))).await {
-        answer.expect("an answer").ok();
+    let client = fleet.kthena.client();
+    for answer in futures::future::join_all((0..20).map(|_| client.chat("m"))).await {
+        answer.ok();
     }
 }
