@@ -4,8 +4,10 @@
 //! under `dataPlane`. A human writes it, so unknown keys are refused. What this version does not do yet is
 //! served without and named in [`Compiled::problems`]; except `auth`, which nobody may believe in force.
 
-use crate::scheduling::{Plugin, Profile};
+use crate::scheduling::{Filter, MaxWaiting, Plugin, Profile};
 use serde::Deserialize;
+
+mod arguments;
 
 /// Bodies beyond this are refused unless the file says otherwise: 64 MiB.
 pub const DEFAULT_MAX_REQUEST_BODY_BYTES: u64 = 64 << 20;
@@ -172,9 +174,17 @@ impl Scheduler {
         for config in &self.plugin_config {
             check("scheduler.pluginConfig", &config.name)?;
         }
+        let mut filters: Vec<Box<dyn Filter>> = Vec::new();
         for name in &self.plugins.filter.enabled {
             check("scheduler.plugins.Filter.enabled", name)?;
-            problems.push(format!("scheduler.plugins.Filter.enabled: `{name}` does not filter in this version"));
+            match Plugin::from_name(name) {
+                Some(Plugin::LeastRequest) => {
+                    filters.push(Box::new(MaxWaiting(arguments::max_waiting(&self.plugin_config, problems))));
+                }
+                Some(Plugin::Random) | None => {
+                    problems.push(format!("scheduler.plugins.Filter.enabled: `{name}` does not filter in this version"))
+                }
+            }
         }
         let mut scorers = Vec::new();
         for entry in &self.plugins.score.enabled {
@@ -185,7 +195,7 @@ impl Scheduler {
                     .push(format!("scheduler.plugins.Score.enabled: `{}` does not score in this version", entry.name)),
             }
         }
-        Ok(Profile::new(Vec::new(), scorers.into_iter().map(|(plugin, weight)| (plugin.scorer(), weight)).collect()))
+        Ok(Profile::new(filters, scorers.into_iter().map(|(plugin, weight)| (plugin.scorer(), weight)).collect()))
     }
 }
 

@@ -9,6 +9,7 @@
 
 pub mod access_log;
 pub mod config;
+pub mod engine;
 pub mod inflight;
 pub mod openai;
 pub mod reply;

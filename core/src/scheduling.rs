@@ -5,6 +5,7 @@
 
 mod decision;
 mod endpoint;
+mod filter;
 mod picker;
 mod plugin;
 mod profile;
@@ -12,9 +13,10 @@ mod scorer;
 
 pub use decision::{Decision, Verdict};
 pub use endpoint::{Endpoint, Load, Request, Signals};
+pub use filter::{DEFAULT_MAX_WAITING, Filter, MaxWaiting};
 pub use picker::{MAX_PICKS, MaxScore, Picker};
 pub use plugin::Plugin;
-pub use profile::{Filter, Profile};
+pub use profile::{ASLEEP, Profile};
 pub use scorer::{LeastRequest, RandomScore, Scorer};
 
 /// A source of uniform 64-bit values, handed in by whoever has one.

@@ -59,9 +59,23 @@ impl Engine {
     /// # Panics
     /// When it cannot be started.
     pub fn answering(status: u16, body: &'static str) -> Self {
-        let answer = move |_: Request<Incoming>| async move {
+        Self::serving(move |_| async move {
             let answer = Response::builder().status(status).header("content-type", "text/plain");
-            Ok::<_, Infallible>(answer.body(Full::new(Bytes::from_static(body.as_bytes()))).expect("a valid answer"))
+            answer.body(Full::new(Bytes::from_static(body.as_bytes()))).expect("a valid answer")
+        })
+    }
+
+    /// One that answers as `answer` does.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn serving<F>(answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static) -> Self
+    where
+        F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    {
+        let answer = move |request| {
+            let answer = answer(request);
+            async move { Ok::<_, Infallible>(answer.await) }
         };
         Self::run(Loopback::claim(&[PORT]), async move |listen, bound, shutdown| {
             let listener = TcpListener::bind(listen).await.expect("a free address");
@@ -69,7 +83,8 @@ impl Engine {
             let serve = async {
                 while let Ok((connection, _)) = listener.accept().await {
                     let connection = TokioIo::new(connection);
-                    tokio::spawn(http1::Builder::new().serve_connection(connection, service_fn(answer)));
+                    let answer = service_fn(answer.clone());
+                    tokio::spawn(http1::Builder::new().serve_connection(connection, answer));
                 }
             };
             tokio::select! { () = serve => {}, () = shutdown => {} }

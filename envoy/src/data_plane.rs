@@ -1,5 +1,6 @@
 //! What [`crate::compile`] makes of the resources: everything that Envoy and the picker need.
 
+use kthena_core::engine::EngineType;
 use kthena_core::routing::{BackoffClass, Table};
 use kthena_crds::Problem;
 use serde::{Serialize, Serializer};
@@ -51,8 +52,10 @@ pub struct Listener {
 }
 
 /// The endpoints of one ModelServer.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PickerPool {
+    /// What runs at them.
+    pub engine: EngineType,
     /// Address and Pod (`namespace/name`) of each.
     pub endpoints: Vec<(SocketAddr, String)>,
 }

@@ -5,8 +5,9 @@
 
 pub mod debug;
 mod picker;
+pub mod scrape;
 mod service;
 pub mod telemetry;
 
-pub use picker::{Picker, Pools, Ticket};
+pub use picker::{Picker, Pool, Pools, Ticket};
 pub use service::{convert as messages, routes};

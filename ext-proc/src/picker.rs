@@ -1,6 +1,8 @@
 //! What the picker knows: the endpoints of every target, and who is busy.
 
+use crate::scrape::{Slot, Target, Targets};
 use arc_swap::ArcSwap;
+use kthena_core::engine::EngineType;
 use kthena_core::inflight::InFlight;
 use kthena_core::scheduling::{Decision, Endpoint, Load, Profile, Request};
 use std::collections::HashMap;
@@ -14,6 +16,7 @@ pub struct Picker {
     pools: ArcSwap<Pools>,
     profile: ArcSwap<Profile>,
     in_flight: Mutex<InFlight>,
+    targets: Targets,
     published: AtomicBool,
 }
 
@@ -23,10 +26,23 @@ pub struct Pools {
     by_target: HashMap<String, Vec<Member>>,
 }
 
+/// The endpoints of one target.
+#[derive(Debug, Default)]
+pub struct Pool {
+    /// What runs at them; `None`: nobody asks them for their metrics.
+    pub engine: Option<EngineType>,
+    /// Address and Pod (`namespace/name`) of each.
+    pub endpoints: Vec<(SocketAddr, String)>,
+}
+
 #[derive(Debug)]
 struct Member {
     address: Arc<str>,
     pod: Arc<str>,
+    /// What its engine said last.
+    slot: Arc<Slot>,
+    /// Where and how to ask it.
+    target: Option<Target>,
 }
 
 /// A request in flight: dropping it is its end.
@@ -45,12 +61,15 @@ impl Picker {
             pools: ArcSwap::default(),
             profile: ArcSwap::from_pointee(profile),
             in_flight: Mutex::default(),
+            targets: Targets::default(),
             published: AtomicBool::new(false),
         })
     }
 
-    /// Replaces the endpoints; requests in flight keep counting.
-    pub fn publish(&self, pools: Pools) {
+    /// Replaces the endpoints; requests in flight keep counting, and what engines said stays known.
+    pub fn publish(&self, mut pools: Pools) {
+        let members = pools.by_target.values_mut().flatten();
+        self.targets.replace(members.filter_map(|member| Some((member.target.clone()?, &mut member.slot))));
         self.pools.store(Arc::new(pools));
         self.published.store(true, Ordering::Release);
     }
@@ -106,6 +125,11 @@ impl Picker {
         all
     }
 
+    /// The endpoints whose engines are asked for their metrics, and what they said.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
     fn lock(&self) -> MutexGuard<'_, InFlight> {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -114,14 +138,26 @@ impl Picker {
 // === impl Pools ===
 
 impl Pools {
-    /// The endpoints of each target: address and Pod (`namespace/name`).
-    pub fn new(pools: impl IntoIterator<Item = (String, Vec<(SocketAddr, String)>)>) -> Self {
-        let members = |endpoints: Vec<(SocketAddr, String)>| {
-            let member =
-                |(address, pod): (SocketAddr, String)| Member { address: address.to_string().into(), pod: pod.into() };
+    /// The endpoints of each target.
+    pub fn new<P: Into<Pool>>(pools: impl IntoIterator<Item = (String, P)>) -> Self {
+        let members = |Pool { engine, endpoints }: Pool| {
+            let member = |(address, pod): (SocketAddr, String)| {
+                let pod: Arc<str> = pod.into();
+                let target = engine.map(|engine| Target { address, pod: Arc::clone(&pod), engine });
+                Member { address: address.to_string().into(), pod, slot: Arc::default(), target }
+            };
             endpoints.into_iter().map(member).collect()
         };
-        Self { by_target: pools.into_iter().map(|(target, endpoints)| (target, members(endpoints))).collect() }
+        Self { by_target: pools.into_iter().map(|(target, pool)| (target, members(pool.into()))).collect() }
+    }
+}
+
+// === impl Pool ===
+
+impl From<Vec<(SocketAddr, String)>> for Pool {
+    /// Endpoints of which nobody knows what runs there.
+    fn from(endpoints: Vec<(SocketAddr, String)>) -> Self {
+        Self { engine: None, endpoints }
     }
 }
 
@@ -132,7 +168,8 @@ impl Member {
         Endpoint {
             address: Arc::clone(&self.address),
             pod: Arc::clone(&self.pod),
-            load: Load { in_flight: in_flight.at(&self.address), signals: None },
+            load: Load { in_flight: in_flight.at(&self.address), signals: self.slot.signals() },
+            models: self.slot.models(),
         }
     }
 }
@@ -152,7 +189,7 @@ mod tests {
     fn picker(endpoints: u8) -> Arc<Picker> {
         let picker = Picker::new(Profile::default());
         let endpoints = (1..=endpoints).map(|i| (SocketAddr::from(([10, 0, 0, i], 8000)), format!("default/p-{i}")));
-        picker.publish(Pools::new([("default/a".to_owned(), endpoints.collect())]));
+        picker.publish(Pools::new([("default/a".to_owned(), endpoints.collect::<Vec<_>>())]));
         picker
     }
 

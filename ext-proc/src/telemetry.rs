@@ -5,6 +5,7 @@
 mod process;
 
 use crate::picker::Picker;
+use crate::scrape::ScrapeMetrics;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
@@ -26,6 +27,8 @@ pub struct Telemetry {
     pub table_version: Gauge,
     /// Problems of the configuration in force.
     pub config_problems: Gauge,
+    /// What is counted of scrapes.
+    pub scrape: Arc<ScrapeMetrics>,
 }
 
 #[derive(Debug)]
@@ -48,7 +51,16 @@ impl Telemetry {
         registry.register("kthena_router_config_problems", help, config_problems.clone());
         registry.register_collector(Box::new(InFlightCollector(Arc::clone(picker))));
         registry.register_collector(Box::new(process::Process));
-        Self { registry, table_version, config_problems }
+        let scrape = ScrapeMetrics::register(&mut registry, picker);
+        Self { registry, table_version, config_problems, scrape }
+    }
+
+    /// The page of now, in OpenMetrics.
+    pub fn page(&self) -> String {
+        let mut page = String::new();
+        // Writing into a String does not fail.
+        let _ = text::encode(&mut page, &self.registry);
+        page
     }
 
     /// `GET /metrics`
@@ -58,10 +70,7 @@ impl Telemetry {
 }
 
 async fn metrics(State(telemetry): State<Arc<Telemetry>>) -> impl IntoResponse {
-    let mut body = String::new();
-    // Writing into a String does not fail.
-    let _ = text::encode(&mut body, &telemetry.registry);
-    ([(CONTENT_TYPE, CONTENT_TYPE_OPENMETRICS)], body)
+    ([(CONTENT_TYPE, CONTENT_TYPE_OPENMETRICS)], telemetry.page())
 }
 
 // === impl InFlightCollector ===

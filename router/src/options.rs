@@ -2,10 +2,13 @@
 
 use crate::source::endpoints::Endpoint;
 use clap::Args;
+use kthena_crds as crds;
 use kthena_envoy::{Sockets, Wiring};
+use kthena_ext_proc::scrape;
 use std::env;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The filter's module as the build leaves it beside the binaries.
 pub const WASM_FILE: &str = "kthena_wasm_filter.wasm";
@@ -45,6 +48,10 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     pub wasm: Option<PathBuf>,
 
+    /// How often engines are asked for their metrics (such as 1s, 500ms).
+    #[arg(long, env = "METRICS_SCRAPE_INTERVAL", value_name = "DURATION", default_value = "1s")]
+    pub metrics_scrape_interval: String,
+
     /// Let nobody else listen where Envoy does, so that a second run is refused and takes no connections.
     #[arg(long, hide = true)]
     pub exclusive: bool,
@@ -62,6 +69,31 @@ impl Options {
     pub fn wiring(&self) -> anyhow::Result<Wiring> {
         Ok(Wiring { sockets: Sockets::in_directory(&self.run_dir), wasm: find_wasm(self.wasm.clone())? })
     }
+
+    /// How often engines are asked for their metrics; what cannot be taken is said, and the default counts.
+    pub fn scrape_interval(&self) -> Duration {
+        scrape_interval(&self.metrics_scrape_interval).unwrap_or_else(|problem| {
+            tracing::warn!("{problem}");
+            scrape::DEFAULT_INTERVAL
+        })
+    }
+}
+
+/// More often than this, a scraper would do nothing else.
+const SHORTEST_SCRAPE_INTERVAL: Duration = Duration::from_millis(10);
+/// Less often, nothing that is known would be of now.
+const LONGEST_SCRAPE_INTERVAL: Duration = Duration::from_secs(3600);
+
+fn scrape_interval(text: &str) -> Result<Duration, String> {
+    let refused = |why: String| {
+        let default = scrape::DEFAULT_INTERVAL;
+        format!("METRICS_SCRAPE_INTERVAL: {why}; {default:?} counts")
+    };
+    let interval = text.parse::<crds::Duration>().map_err(|error| refused(error.to_string()))?.as_std();
+    if !(SHORTEST_SCRAPE_INTERVAL..=LONGEST_SCRAPE_INTERVAL).contains(&interval) {
+        return Err(refused(format!("{text} is not between 10ms and 1h")));
+    }
+    Ok(interval)
 }
 
 /// The filter's module: the one given, or the one beside this binary; absolute, since Envoy reads it.
@@ -76,4 +108,26 @@ pub fn find_wasm(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     path.canonicalize().map_err(|error| {
         anyhow::anyhow!("filter module {}: {error}; build it with `make wasm`, or name one with --wasm", path.display())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scrape_interval_is_a_duration_as_go_writes_it() {
+        assert_eq!(scrape_interval("1s"), Ok(scrape::DEFAULT_INTERVAL));
+        assert_eq!(scrape_interval("250ms"), Ok(Duration::from_millis(250)));
+    }
+
+    #[test]
+    fn a_scrape_interval_that_cannot_be_taken_is_named_with_what_counts() {
+        for (text, why) in
+            [("soon", "such as"), ("", "such as"), ("-1s", "such as"), ("0s", "10ms and 1h"), ("2h", "10ms and 1h")]
+        {
+            let problem = scrape_interval(text).unwrap_err();
+            assert!(problem.starts_with("METRICS_SCRAPE_INTERVAL: ") && problem.contains(why), "{problem}");
+            assert!(problem.ends_with("; 1s counts"), "{problem}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use kthena_envoy::xds::Cache;
 use kthena_envoy::{DataPlane, Renderer, Settings, Wiring, compile};
 use kthena_ext_proc::debug::Debug;
 use kthena_ext_proc::telemetry::Telemetry;
-use kthena_ext_proc::{Picker, Pools};
+use kthena_ext_proc::{Picker, Pool, Pools};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,7 +98,9 @@ impl Publisher {
         };
         self.version = data_plane.table.version;
         self.cache.publish(&rendered);
-        let pools = data_plane.picker.iter().map(|(target, pool)| (target.clone(), pool.endpoints.clone()));
+        let pools = data_plane.picker.iter().map(|(target, pool)| {
+            (target.clone(), Pool { engine: Some(pool.engine), endpoints: pool.endpoints.clone() })
+        });
         self.picker.publish(Pools::new(pools));
         self.telemetry.table_version.set(i64::try_from(self.version).unwrap_or(i64::MAX));
         let (routes, endpoints) = (data_plane.table.routes.len(), data_plane.endpoints.len());

@@ -10,9 +10,9 @@ use axum::{Json, Router, routing::get};
 use futures::FutureExt;
 use kthena_envoy::Settings;
 use kthena_envoy::xds::{self, Cache};
-use kthena_ext_proc::Picker;
 use kthena_ext_proc::debug::Debug;
 use kthena_ext_proc::telemetry::Telemetry;
+use kthena_ext_proc::{Picker, scrape};
 use std::future::Future;
 use std::sync::Arc;
 use tonic::service::Routes;
@@ -30,6 +30,7 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + '
             tracing::warn!("configuration: {problem}");
         }
     }
+    let scrape_interval = options.scrape_interval();
     let settings = Settings { exclusive: options.exclusive, ..settings(options.listen, &config) };
     let source = Origin::open(&options)?;
 
@@ -64,9 +65,11 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + '
     let shutdown = shutdown.shared();
     let ads = Routes::new(xds::Server::new(cache.clone()).into_service());
     let pages = debug.routes().merge(xds_page(cache));
+    let scraping = scrape::follow(Arc::clone(&picker), scrape_interval, Arc::clone(&telemetry.scrape));
     tokio::select! {
         () = shutdown.clone() => Ok(()),
         () = publisher.follow(snapshots) => anyhow::bail!("the source of the objects ended"),
+        () = scraping => anyhow::bail!("the scraping ended"),
         done = grpc(xds_socket, ads, shutdown.clone()) => done,
         done = grpc(picker_socket, kthena_ext_proc::routes(picker), shutdown.clone()) => done,
         done = axum::serve(metrics, telemetry.routes()).into_future() => Ok(done?),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::scheduling::{Endpoint, Load, Request, Signals};
 
 fn parse(json: &str) -> Result<RouterConfiguration, String> {
     serde_json::from_str(json).map_err(|error| error.to_string())
@@ -24,12 +25,46 @@ fn upstreams_default_file_is_accepted_and_says_what_it_is_served_without() {
     .unwrap()
     .compile()
     .unwrap();
+    assert_eq!(compiled.problems, ["scheduler.plugins.Score.enabled: `gpu-usage` does not score in this version"]);
+}
+
+/// Whether an endpoint with that many requests waiting is picked under these arguments of `least-request`.
+fn picked(arguments: &str, waiting: u32) -> (bool, Vec<String>) {
+    let json = format!(
+        r#"{{"scheduler": {{"pluginConfig": [{{"name": "least-request", "args": {arguments}}}],
+            "plugins": {{"Filter": {{"enabled": ["least-request"]}}}}}}}}"#
+    );
+    let compiled = parse(&json).unwrap().compile().unwrap();
+    let signals = Signals { waiting: Some(waiting), ..Signals::default() };
+    let load = Load { in_flight: 0, signals: Some(signals) };
+    let endpoint = Endpoint { address: "a:1".into(), pod: "ns/a".into(), load, models: None };
+    let decision = compiled.profile.decide(&Request { target: "t", model: "m" }, &[endpoint], &mut || 0);
+    (!decision.picks.is_empty(), compiled.problems)
+}
+
+#[test]
+fn least_request_filters_by_its_limit_of_waiting_requests() {
+    for (arguments, limit) in [("{}", 10), (r#"{"maxWaitingRequests": 3}"#, 3), (r#"{"MAXwaitingRequests": 1}"#, 1)] {
+        assert_eq!(picked(arguments, limit - 1), (true, vec![]), "{arguments}");
+        assert_eq!(picked(arguments, limit), (false, vec![]), "{arguments}");
+    }
+}
+
+#[test]
+fn a_limit_of_waiting_requests_that_is_none_is_named_and_ten_counts() {
+    for bad in ["0", "-1", "1.5", "\"ten\"", "null", "4294967296"] {
+        let arguments = format!(r#"{{"maxWaitingRequests": {bad}}}"#);
+        let problem = format!(
+            "scheduler.pluginConfig[least-request].args.maxWaitingRequests: {bad} is not a whole number between 1 and \
+             4294967295, 10 counts"
+        );
+        assert_eq!(picked(&arguments, 9), (true, vec![problem.clone()]));
+        assert_eq!(picked(&arguments, 10), (false, vec![problem]));
+    }
+    let (_, problems) = picked(r#"{"maxWaiting": 1}"#, 0);
     assert_eq!(
-        compiled.problems,
-        [
-            "scheduler.plugins.Filter.enabled: `least-request` does not filter in this version",
-            "scheduler.plugins.Score.enabled: `gpu-usage` does not score in this version",
-        ]
+        problems,
+        ["scheduler.pluginConfig[least-request].args.maxWaiting: unknown, expected maxWaitingRequests"]
     );
 }
 

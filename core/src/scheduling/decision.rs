@@ -21,7 +21,7 @@ pub struct Verdict {
     pub address: Arc<str>,
     /// `namespace/name`
     pub pod: Arc<str>,
-    /// The filter that dropped it, if one did.
+    /// The filter that dropped it, if one did, or [`super::ASLEEP`].
     pub dropped_by: Option<&'static str>,
     /// In [0, 1], one a scorer; empty when dropped.
     pub scores: Vec<f64>,

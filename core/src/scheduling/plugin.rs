@@ -5,7 +5,7 @@ use super::{LeastRequest, RandomScore, Scorer};
 /// A plugin that this version has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plugin {
-    /// [`LeastRequest`]
+    /// [`LeastRequest`] and [`super::MaxWaiting`]
     LeastRequest,
     /// [`RandomScore`]
     Random,

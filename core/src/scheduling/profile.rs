@@ -1,16 +1,10 @@
 //! Filters, then weighted scorers, then one picker.
 
-use super::{Decision, Endpoint, LeastRequest, MaxScore, Picker, Random, Request, Scorer, Verdict};
+use super::{Decision, Endpoint, Filter, LeastRequest, MaxScore, Picker, Random, Request, Scorer, Verdict};
 use std::fmt;
 
-/// Drops endpoints that must not serve a request.
-pub trait Filter: Send + Sync {
-    /// Its name in the configuration file.
-    fn name(&self) -> &'static str;
-
-    /// Whether the endpoint may serve the request.
-    fn keep(&self, request: &Request<'_>, endpoint: &Endpoint) -> bool;
-}
+/// What the built-in rule is called in verdicts: an engine asleep answers health checks and no request.
+pub const ASLEEP: &str = "asleep";
 
 /// A way of choosing.
 pub struct Profile {
@@ -28,11 +22,17 @@ impl Profile {
     }
 
     /// Chooses among `endpoints`. The decision lists no pick when every endpoint was dropped.
+    ///
+    /// Before the filters, endpoints asleep go ([`ASLEEP`]) while there is one awake, even if the filters will
+    /// drop that one; when all sleep, all stay.
     pub fn decide(&self, request: &Request<'_>, endpoints: &[Endpoint], random: &mut Random<'_>) -> Decision {
         let mut verdicts: Vec<Verdict> = endpoints.iter().map(Verdict::of).collect();
+        let any_awake = endpoints.iter().any(|endpoint| !endpoint.load.asleep());
         for (endpoint, verdict) in endpoints.iter().zip(&mut verdicts) {
-            verdict.dropped_by =
-                self.filters.iter().find(|filter| !filter.keep(request, endpoint)).map(|filter| filter.name());
+            let asleep = (any_awake && endpoint.load.asleep()).then_some(ASLEEP);
+            verdict.dropped_by = asleep.or_else(|| {
+                self.filters.iter().find(|filter| !filter.keep(request, endpoint)).map(|filter| filter.name())
+            });
         }
         let kept: Vec<usize> =
             verdicts.iter().enumerate().filter(|(_, v)| v.dropped_by.is_none()).map(|(index, _)| index).collect();

@@ -11,8 +11,8 @@ pub trait Scorer: Send + Sync {
     fn score(&self, request: &Request<'_>, candidates: &[&Endpoint], random: &mut Random<'_>, scores: &mut [f64]);
 }
 
-/// The fewer requests in flight, the better: the idlest of the candidates scores 1 when it is idle, the
-/// busiest 0, and all score 1 when none has any.
+/// The fewer requests ([`super::Load::requests`]), the better: an idle candidate scores 1, the busiest 0, and all
+/// score 1 when none has any.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LeastRequest;
 
@@ -28,9 +28,9 @@ impl Scorer for LeastRequest {
     }
 
     fn score(&self, _: &Request<'_>, candidates: &[&Endpoint], _: &mut Random<'_>, scores: &mut [f64]) {
-        let busiest = candidates.iter().map(|endpoint| endpoint.load.in_flight).max().unwrap_or(0);
+        let busiest = candidates.iter().map(|endpoint| endpoint.load.requests()).max().unwrap_or(0);
         for (endpoint, score) in candidates.iter().zip(scores) {
-            *score = if busiest == 0 { 1.0 } else { 1.0 - f64::from(endpoint.load.in_flight) / f64::from(busiest) };
+            *score = if busiest == 0 { 1.0 } else { 1.0 - f64::from(endpoint.load.requests()) / f64::from(busiest) };
         }
     }
 }

@@ -13,6 +13,7 @@ mod limits;
 mod live;
 mod models;
 mod picker;
+mod scraping;
 mod shutdown;
 mod spine;
 mod startup;

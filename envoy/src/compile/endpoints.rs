@@ -2,6 +2,8 @@
 
 use super::key;
 use crate::data_plane::{EngineEndpoint, PickerPool};
+use kthena_core::engine::EngineType;
+use kthena_crds::model_server::InferenceEngine;
 use kthena_crds::{ModelServer, ObjectRef, Pod, Problem, Resources, pod};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,7 +25,11 @@ pub(super) fn compile(
     let mut pools = BTreeMap::new();
     for server in &resources.model_servers {
         let server_key = key(server);
-        let mut pool = PickerPool::default();
+        let engine = match server.spec.inference_engine {
+            InferenceEngine::Vllm => EngineType::Vllm,
+            InferenceEngine::Sglang => EngineType::Sglang,
+        };
+        let mut pool = PickerPool { engine, endpoints: Vec::new() };
         for pod in resources.pods.iter().filter(|pod| serves(pod, server, &server_key)) {
             let Some(address) = address(pod, server, problems) else { continue };
             let endpoint = by_address.entry(address).or_insert_with(|| EngineEndpoint {

@@ -1,8 +1,12 @@
 //! Objects as the debug server shows them.
 
 use super::Debug;
+use crate::scrape::{Slot, Target};
+use kthena_core::scheduling::{Endpoint, Signals};
 use kthena_crds::{ModelRoute, ModelServer, ObjectRef, Pod, Resource};
 use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The kinds that can be dumped; those after `Pod` are not served in this version and always empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,26 +101,24 @@ fn pod_info(pod: &Pod) -> Value {
     })
 }
 
-/// Who serves what, as the picker has it.
+/// Who serves what, as the picker has it, and what the engines say.
 struct Pools {
-    /// ModelServer and Pod, both `namespace/name`.
-    members: Vec<(String, String, u32)>,
+    /// With the ModelServer, `namespace/name`.
+    members: Vec<(String, Endpoint)>,
+    scraped: Arc<HashMap<Target, Arc<Slot>>>,
 }
 
 impl Pools {
     fn of(debug: &Debug) -> Self {
         let pools = debug.picker.endpoints().into_iter();
-        let members = pools.flat_map(|(target, endpoints)| {
-            endpoints.into_iter().map(move |e| (target.clone(), e.pod.to_string(), e.load.in_flight))
-        });
-        Self { members: members.collect() }
+        let members = pools.flat_map(|(target, endpoints)| endpoints.into_iter().map(move |e| (target.clone(), e)));
+        Self { members: members.collect(), scraped: debug.picker.targets().current() }
     }
 
     fn server(&self, server: &ModelServer) -> Value {
         let ObjectRef { namespace, name, .. } = ObjectRef::of(server);
         let key = format!("{namespace}/{name}");
-        let pods: Vec<&str> =
-            self.members.iter().filter(|(target, ..)| *target == key).map(|(_, pod, _)| pod.as_str()).collect();
+        let pods: Vec<&str> = self.members.iter().filter(|(target, _)| *target == key).map(|(_, e)| &*e.pod).collect();
         json!({
             "name": name,
             "namespace": namespace,
@@ -131,9 +133,39 @@ impl Pools {
     fn pod(&self, pod: &Pod) -> Option<Value> {
         let ObjectRef { namespace, name, .. } = ObjectRef::of(pod);
         let key = format!("{namespace}/{name}");
-        let serves: Vec<_> = self.members.iter().filter(|(_, member, _)| *member == key).collect();
-        let servers: Vec<&str> = serves.iter().map(|(target, ..)| target.as_str()).collect();
-        let in_flight = serves.first()?.2;
-        Some(json!({ "name": name, "namespace": namespace, "modelServers": servers, "inFlight": in_flight }))
+        let serves = || self.members.iter().filter(|(_, member)| *member.pod == *key);
+        let servers: Vec<&str> = serves().map(|(target, _)| target.as_str()).collect();
+        let endpoint = &serves().next()?.1;
+        let mut value = json!({
+            "name": name,
+            "namespace": namespace,
+            "models": endpoint.models.as_ref().map(|all| all.iter().map(|model| &model.id).collect::<Vec<_>>()),
+            "modelServers": servers,
+            "metrics": metrics(&endpoint.load.signals.unwrap_or_default()),
+            "inFlight": endpoint.load.in_flight,
+            "asleep": endpoint.load.asleep(),
+        });
+        if let Some((target, slot)) = self.scraped.iter().find(|(target, _)| *target.pod == *key) {
+            let observed = slot.observed();
+            value["engine"] = json!(target.engine);
+            value["stale"] = json!(observed.stale);
+            value["lastScrapeSecondsAgo"] = json!(observed.at.map(|at| at.elapsed().as_secs_f64()));
+            value["adapters"] = json!(observed.adapters);
+        }
+        Some(value)
     }
 }
+
+/// Upstream's names; `null` for what the engine does not say (upstream: 0).
+fn metrics(signals: &Signals) -> Value {
+    json!({
+        "gpuCacheUsage": signals.kv_cache_usage,
+        "requestWaitingNum": signals.waiting,
+        "requestRunningNum": signals.running,
+        "tpot": signals.tpot,
+        "ttft": signals.ttft,
+    })
+}
+
+#[cfg(test)]
+mod tests;

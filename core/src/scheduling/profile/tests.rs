@@ -1,5 +1,6 @@
 use super::super::*;
 use super::*;
+use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 const REQUEST: Request<'static> = Request { target: "default/small", model: "m" };
@@ -11,6 +12,7 @@ fn endpoints(in_flight: &[u32]) -> Vec<Endpoint> {
             address: format!("10.0.0.{i}:8000").into(),
             pod: format!("default/pod-{i}").into(),
             load: Load { in_flight, signals: None },
+            models: None,
         })
         .collect()
 }
@@ -93,4 +95,95 @@ fn a_profile_without_scorers_still_serves() {
 #[test]
 fn no_endpoints_no_picks() {
     assert_eq!(Profile::default().decide(&REQUEST, &[], &mut random(1)).destination(), "");
+}
+
+/// Endpoints with these signals and nothing in flight.
+fn scraped(signals: &[Signals]) -> Vec<Endpoint> {
+    let mut endpoints = endpoints(&vec![0; signals.len()]);
+    for (endpoint, signals) in endpoints.iter_mut().zip(signals) {
+        endpoint.load.signals = Some(*signals);
+    }
+    endpoints
+}
+
+fn busy(running: u32, waiting: u32) -> Signals {
+    Signals { running: Some(running), waiting: Some(waiting), ..Signals::default() }
+}
+
+const ASLEEP_NOW: Signals =
+    Signals { running: None, waiting: None, kv_cache_usage: None, ttft: None, tpot: None, asleep: true };
+
+#[test]
+fn requests_that_others_sent_count_and_those_that_both_see_count_once() {
+    let mut endpoints = scraped(&[busy(3, 1), busy(0, 2), busy(5, 0), Signals::default()]);
+    for (endpoint, in_flight) in endpoints.iter_mut().zip([4, 3, 1, 1]) {
+        endpoint.load.in_flight = in_flight;
+    }
+    let requests: Vec<_> = endpoints.iter().map(|endpoint| endpoint.load.requests()).collect();
+    assert_eq!(requests, [4, 3, 5, 1]);
+    assert_eq!(Profile::default().decide(&REQUEST, &endpoints, &mut random(1)).picks, [3, 1, 0, 2]);
+}
+
+#[test]
+fn an_engine_asleep_is_passed_over_while_one_is_awake() {
+    let profile = Profile::default();
+    let decision = profile.decide(&REQUEST, &scraped(&[ASLEEP_NOW, busy(9, 9)]), &mut random(1));
+    assert_eq!((decision.picks, decision.verdicts[0].dropped_by), (vec![1], Some("asleep")));
+    let decision = profile.decide(&REQUEST, &scraped(&[ASLEEP_NOW, ASLEEP_NOW]), &mut random(1));
+    assert_eq!(decision.picks.len(), 2, "with all asleep one must be tried");
+}
+
+#[test]
+fn a_filter_that_drops_the_last_awake_engine_wakes_none() {
+    let profile = Profile::new(vec![Box::new(MaxWaiting(10))], vec![]);
+    let decision = profile.decide(&REQUEST, &scraped(&[ASLEEP_NOW, busy(0, 10)]), &mut random(1));
+    assert!(decision.picks.is_empty());
+    assert_eq!(decision.verdicts[1].dropped_by, Some("least-request"));
+}
+
+#[test]
+fn an_engine_that_does_not_say_how_many_wait_is_kept() {
+    let profile = Profile::new(vec![Box::new(MaxWaiting(1))], vec![]);
+    let mut endpoints = scraped(&[busy(0, 1), Signals::default(), busy(7, 0)]);
+    endpoints[2].load.in_flight = 50;
+    let mut picks = profile.decide(&REQUEST, &endpoints, &mut random(1)).picks;
+    picks.sort_unstable();
+    assert_eq!(picks, [1, 2]);
+}
+
+fn any_signals() -> impl Strategy<Value = Option<Signals>> {
+    let count = || proptest::option::of(prop_oneof![0u32..30, Just(u32::MAX)]);
+    let signals = (count(), count(), any::<bool>()).prop_map(|(running, waiting, asleep)| Signals {
+        running,
+        waiting,
+        asleep,
+        ..Signals::default()
+    });
+    proptest::option::of(signals)
+}
+
+proptest! {
+    #[test]
+    fn whatever_engines_say_the_first_pick_is_the_least_loaded_that_no_rule_drops(
+        loads in proptest::collection::vec((0u32..30, any_signals()), 1..12),
+        seed in any::<u64>(),
+    ) {
+        let profile = Profile::new(vec![Box::new(MaxWaiting(10))], vec![(Box::new(LeastRequest), 1.0)]);
+        let mut endpoints = endpoints(&loads.iter().map(|(in_flight, _)| *in_flight).collect::<Vec<_>>());
+        for (endpoint, (_, signals)) in endpoints.iter_mut().zip(&loads) {
+            endpoint.load.signals = *signals;
+        }
+        let decision = profile.decide(&REQUEST, &endpoints, &mut random(seed));
+        let any_awake = endpoints.iter().any(|endpoint| !endpoint.load.asleep());
+        let may = |endpoint: &&Endpoint| {
+            let waiting = endpoint.load.signals.and_then(|signals| signals.waiting).unwrap_or(0);
+            waiting < 10 && !(any_awake && endpoint.load.asleep())
+        };
+        let least = endpoints.iter().filter(may).map(|endpoint| endpoint.load.requests()).min();
+        let first = decision.picks.first().map(|pick| endpoints[*pick].load.requests());
+        prop_assert_eq!(first, least);
+        let dropped = decision.verdicts.iter().filter(|verdict| verdict.dropped_by.is_some()).count();
+        prop_assert_eq!(dropped, endpoints.len() - endpoints.iter().filter(may).count());
+        prop_assert!(decision.verdicts.iter().flat_map(|v| &v.scores).all(|score| (0.0..=1.0).contains(score)));
+    }
 }

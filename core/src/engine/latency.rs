@@ -1,0 +1,90 @@
+//! The mean of a histogram between two looks at it.
+
+use super::Totals;
+
+/// Follows one histogram.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Latency {
+    last: Option<Totals>,
+    mean: Option<f64>,
+}
+
+impl Latency {
+    /// Takes the totals of a page, and answers with the mean over what came since the last one: Δsum / Δcount.
+    ///
+    /// The first look tells nothing of now, only of the engine's whole life. Totals that went down belong to an
+    /// engine that was started again: all they hold is new. When nothing came, or the page does not say, the
+    /// last mean stays.
+    pub(super) fn observe(&mut self, now: Option<Totals>) -> Option<f64> {
+        let Some(now) = now else { return self.mean };
+        let Some(last) = self.last.replace(now) else { return self.mean };
+        let since = if now.count < last.count || now.sum < last.sum {
+            now
+        } else {
+            Totals { sum: now.sum - last.sum, count: now.count - last.count }
+        };
+        let mean = since.sum / since.count;
+        // No count, or figures beyond what a double holds.
+        if mean.is_finite() {
+            self.mean = Some(mean);
+        }
+        self.mean
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn totals(sum: f64, count: f64) -> Option<Totals> {
+        Some(Totals { sum, count })
+    }
+
+    #[test]
+    fn the_mean_is_of_what_came_since_the_last_look() {
+        let mut latency = Latency::default();
+        assert_eq!(latency.observe(totals(100.0, 10.0)), None, "the engine's whole life is not now");
+        assert_eq!(latency.observe(totals(101.0, 12.0)), Some(0.5));
+        assert_eq!(latency.observe(totals(101.0, 12.0)), Some(0.5), "nothing came");
+        assert_eq!(latency.observe(None), Some(0.5), "nothing was said");
+        assert_eq!(latency.observe(totals(104.0, 13.0)), Some(3.0));
+    }
+
+    #[test]
+    fn an_engine_started_again_counts_from_nothing() {
+        let mut latency = Latency::default();
+        latency.observe(totals(100.0, 10.0));
+        assert_eq!(latency.observe(totals(6.0, 3.0)), Some(2.0));
+        assert_eq!(latency.observe(totals(0.0, 0.0)), Some(2.0), "and again, before its first request");
+        assert_eq!(latency.observe(totals(1.0, 1.0)), Some(1.0));
+    }
+
+    proptest! {
+        #[test]
+        fn a_mean_lies_between_the_least_and_the_greatest(
+            rounds in proptest::collection::vec(proptest::collection::vec(0.0f64..100.0, 0..5), 1..20),
+        ) {
+            let (mut latency, mut now) = (Latency::default(), Totals::default());
+            latency.observe(Some(now));
+            for round in rounds {
+                now = Totals { sum: now.sum + round.iter().sum::<f64>(), count: now.count + round.len() as f64 };
+                if let Some(mean) = latency.observe(Some(now)) {
+                    prop_assert!((-1e-9..=100.0 + 1e-9).contains(&mean), "{}", mean);
+                }
+            }
+        }
+
+        #[test]
+        fn whatever_totals_come_a_mean_is_a_number(
+            pages in proptest::collection::vec((0.0f64..=f64::MAX, 0.0f64..=f64::MAX), 1..20),
+        ) {
+            let mut latency = Latency::default();
+            for (sum, count) in pages {
+                if let Some(mean) = latency.observe(totals(sum, count)) {
+                    prop_assert!(mean.is_finite() && mean >= 0.0, "{}", mean);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! From page to page: what an engine is doing now.
+
+use super::latency::Latency;
+use super::{Adapters, Reading};
+use crate::scheduling::Signals;
+
+/// Follows one engine; it lives as long as its endpoint.
+#[derive(Debug, Clone, Default)]
+pub struct Observer {
+    ttft: Latency,
+    tpot: Latency,
+}
+
+/// What an engine is doing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// For scheduling.
+    pub signals: Signals,
+    /// LoRA adapters in use; `None` where the engine does not say.
+    pub adapters: Option<Adapters>,
+}
+
+/// A page that is no page of this engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the page has no metric of the engine")]
+pub struct Foreign;
+
+impl Observer {
+    /// Takes a page.
+    ///
+    /// # Errors
+    /// No metric on it is the engine's: another program, or another engine than was said.
+    pub fn observe(&mut self, reading: &Reading) -> Result<Observation, Foreign> {
+        if !reading.recognised {
+            return Err(Foreign);
+        }
+        let signals = Signals {
+            running: reading.running(),
+            waiting: reading.waiting(),
+            kv_cache_usage: reading.kv_cache_usage(),
+            ttft: self.ttft.observe(reading.ttft()),
+            tpot: self.tpot.observe(reading.tpot()),
+            asleep: reading.asleep(),
+        };
+        Ok(Observation { signals, adapters: reading.adapters() })
+    }
+}

@@ -1,0 +1,47 @@
+use super::*;
+use crate::scrape::Observed;
+use crate::{Picker, Pool};
+use arc_swap::ArcSwap;
+use kthena_core::engine::{EngineType, Model};
+use kthena_core::scheduling::Profile;
+use kthena_crds::Resources;
+use std::net::SocketAddr;
+
+fn debug() -> Debug {
+    let picker = Picker::new(Profile::default());
+    let endpoints = vec![(SocketAddr::from(([10, 0, 0, 1], 8000)), "default/a".to_owned())];
+    picker.publish(crate::Pools::new([("default/s".to_owned(), Pool { engine: Some(EngineType::Vllm), endpoints })]));
+    let pod = json!({"metadata": {"name": "a", "namespace": "default"}, "status": {"podIP": "10.0.0.1"}});
+    let pods = vec![serde_json::from_value(pod).unwrap()];
+    Debug { resources: ArcSwap::from_pointee(Resources { pods, ..Resources::default() }), picker }
+}
+
+#[test]
+fn a_pod_shows_what_its_engine_said_and_null_for_what_it_did_not() {
+    let debug = debug();
+    let mut expected = json!({
+        "name": "a", "namespace": "default", "engine": "vLLM", "models": null, "modelServers": ["default/s"],
+        "metrics": {"gpuCacheUsage": null, "requestWaitingNum": null, "requestRunningNum": null, "tpot": null, "ttft": null},
+        "inFlight": 0, "asleep": false, "stale": false, "lastScrapeSecondsAgo": null, "adapters": null,
+    });
+    assert_eq!(list(&debug, Kind::Pod), [expected.clone()]);
+
+    let targets = debug.picker.targets().current();
+    let slot = targets.values().next().unwrap();
+    let signals = Signals {
+        running: Some(2),
+        waiting: Some(1),
+        kv_cache_usage: Some(0.5),
+        ttft: Some(0.25),
+        tpot: None,
+        asleep: true,
+    };
+    slot.observe(Observed { signals: Some(signals), ..Observed::default() });
+    slot.list(vec![Model { id: "m".into(), parent: None }, Model { id: "lora".into(), parent: Some("m".into()) }]);
+    expected["metrics"] = json!({
+        "gpuCacheUsage": 0.5, "requestWaitingNum": 1, "requestRunningNum": 2, "tpot": null, "ttft": 0.25,
+    });
+    expected["models"] = json!(["m", "lora"]);
+    expected["asleep"] = json!(true);
+    assert_eq!(list(&debug, Kind::Pod), [expected]);
+}

@@ -1,0 +1,147 @@
+//! One engine's task.
+
+use super::failure::Failure;
+use super::fetch::Fetcher;
+use super::{Observed, ScrapeMetrics, Slot, Target};
+use kthena_core::engine::Observer;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{self, Instant, Interval, MissedTickBehavior};
+
+/// After so many intervals without a page the last one tells nothing of now.
+const STALE_AFTER: u32 = 3;
+
+/// An adapter that is loaded at run time is known after so many intervals.
+const MODELS_EVERY: u32 = 2;
+
+/// An engine that is asked.
+pub(super) struct Endpoint {
+    target: Target,
+    slot: Arc<Slot>,
+    interval: Duration,
+    fetcher: Fetcher,
+    metrics: Arc<ScrapeMetrics>,
+}
+
+/// What is known of its page of metrics.
+struct Watch {
+    observer: Observer,
+    /// The last good page, or the beginning.
+    good: Instant,
+    /// Attempts since then.
+    misses: u32,
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    pub(super) fn new(
+        target: Target,
+        slot: Arc<Slot>,
+        interval: Duration,
+        fetcher: Fetcher,
+        metrics: &Arc<ScrapeMetrics>,
+    ) -> Self {
+        Self { target, slot, interval, fetcher, metrics: Arc::clone(metrics) }
+    }
+
+    /// Asks after `delay` for the first time, and does not end. One page does not wait for the other.
+    pub(super) async fn follow(self, delay: Duration) {
+        time::sleep(delay).await;
+        tokio::join!(self.follow_metrics(), self.follow_models());
+    }
+
+    async fn follow_metrics(&self) {
+        let mut watch = Watch { observer: Observer::default(), good: Instant::now(), misses: 0 };
+        self.scrape(&mut watch).await;
+        let mut ticks = self.ticks(self.interval);
+        loop {
+            ticks.tick().await;
+            self.scrape(&mut watch).await;
+        }
+    }
+
+    async fn follow_models(&self) {
+        self.list().await;
+        let mut ticks = self.ticks(self.interval * MODELS_EVERY);
+        loop {
+            ticks.tick().await;
+            self.list().await;
+        }
+    }
+
+    /// Each endpoint has a phase of its own, so that not all are asked at once for ever.
+    fn ticks(&self, every: Duration) -> Interval {
+        let mut ticks = time::interval_at(Instant::now() + every.mul_f64(fastrand::f64()), every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks
+    }
+
+    async fn scrape(&self, watch: &mut Watch) {
+        let start = Instant::now();
+        let patience = self.interval * STALE_AFTER;
+        let too_old = watch.good + patience;
+        // Its silence is noticed in time; one that is silent already may take as long to come back.
+        let deadline = if start < too_old { too_old.max(start + self.interval) } else { start + patience };
+        let read = match time::timeout_at(deadline, self.fetcher.metrics(&self.target)).await {
+            Ok(read) => read,
+            Err(_) => Err(Failure::Timeout),
+        };
+        let observed = read.and_then(|reading| {
+            let foreign = |_| Failure::Foreign(format!("no metric of {} on the page", self.target.engine.name()));
+            watch.observer.observe(&reading).map_err(foreign)
+        });
+        let now = Instant::now();
+        match observed {
+            Ok(observation) => {
+                self.metrics.duration.observe(now.duration_since(start).as_secs_f64());
+                let before = self.slot.observed();
+                self.slot.observe(Observed {
+                    signals: Some(observation.signals),
+                    adapters: observation.adapters,
+                    at: Some(now.into_std()),
+                    stale: false,
+                });
+                *watch = Watch { good: now, misses: 0, observer: std::mem::take(&mut watch.observer) };
+                if before.stale {
+                    tracing::info!("{self}: its metrics are known again");
+                }
+            }
+            Err(failure) => {
+                self.metrics.failed("metrics", failure.reason());
+                watch.misses += 1;
+                if watch.misses >= STALE_AFTER || now >= too_old {
+                    self.silent(&failure);
+                }
+            }
+        }
+    }
+
+    /// Says once that what is known is too old.
+    fn silent(&self, failure: &Failure) {
+        let before = self.slot.observed();
+        if before.stale {
+            return;
+        }
+        self.slot.observe(Observed { signals: None, adapters: None, stale: true, at: before.at });
+        tracing::warn!("{self}: no metrics for {STALE_AFTER} intervals, picked by requests in flight alone: {failure}");
+    }
+
+    async fn list(&self) {
+        let wait = self.interval * MODELS_EVERY;
+        let listed = match time::timeout(wait, self.fetcher.models(&self.target)).await {
+            Ok(listed) => listed,
+            Err(_) => Err(Failure::Timeout),
+        };
+        match listed {
+            Ok(models) => self.slot.list(models),
+            Err(failure) => self.metrics.failed("models", failure.reason()),
+        }
+    }
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Pod {} ({})", self.target.pod, self.target.address)
+    }
+}
