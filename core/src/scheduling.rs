@@ -14,7 +14,7 @@ pub use decision::{Decision, Verdict};
 pub use endpoint::{Endpoint, Load, Request, Signals};
 pub use picker::{MAX_PICKS, MaxScore, Picker};
 pub use plugin::Plugin;
-pub use profile::{Filter, Profile};
+pub use profile::{Filter, Lap, Profile};
 pub use scorer::{LeastRequest, RandomScore, Scorer};
 
 /// A source of uniform 64-bit values, handed in by whoever has one.

@@ -1,8 +1,9 @@
 //! What the picker knows: the endpoints of every target, and who is busy.
 
+use crate::telemetry::Live;
 use arc_swap::ArcSwap;
 use kthena_core::inflight::InFlight;
-use kthena_core::scheduling::{Decision, Endpoint, Load, Profile, Request};
+use kthena_core::scheduling::{Decision, Endpoint, Lap, Load, Profile, Request};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +15,7 @@ pub struct Picker {
     pools: ArcSwap<Pools>,
     profile: ArcSwap<Profile>,
     in_flight: Mutex<InFlight>,
+    live: Live,
     published: AtomicBool,
 }
 
@@ -45,6 +47,7 @@ impl Picker {
             pools: ArcSwap::default(),
             profile: ArcSwap::from_pointee(profile),
             in_flight: Mutex::default(),
+            live: Live::new(),
             published: AtomicBool::new(false),
         })
     }
@@ -66,7 +69,17 @@ impl Picker {
     pub fn pick(
         self: &Arc<Self>,
         request: &Request<'_>,
+        random: impl FnMut() -> u64,
+    ) -> Option<(Decision, Option<Ticket>)> {
+        self.pick_by_laps(request, random, |_| ())
+    }
+
+    /// As [`Picker::pick`]; `lap` hears the end of each step.
+    pub(crate) fn pick_by_laps(
+        self: &Arc<Self>,
+        request: &Request<'_>,
         mut random: impl FnMut() -> u64,
+        mut lap: impl FnMut(Lap),
     ) -> Option<(Decision, Option<Ticket>)> {
         let pools = self.pools.load();
         let members = pools.by_target.get(request.target)?;
@@ -74,7 +87,7 @@ impl Picker {
         let mut in_flight = self.lock();
         let endpoints: Vec<Endpoint> = members.iter().map(|member| member.endpoint(&in_flight)).collect();
         // Deciding and counting under one lock: two requests at once must not see the same idle endpoint.
-        let decision = profile.decide(request, &endpoints, &mut random);
+        let decision = profile.decide_by_laps(request, &endpoints, &mut random, &mut lap);
         let first = decision.addresses().next().cloned();
         if let Some(address) = &first {
             in_flight.acquire(address);
@@ -82,6 +95,11 @@ impl Picker {
         drop(in_flight);
         let ticket = first.map(|address| Ticket { picker: Arc::clone(self), address });
         Some((decision, ticket))
+    }
+
+    /// What is measured of requests under way.
+    pub(crate) fn live(&self) -> &Live {
+        &self.live
     }
 
     /// Requests in flight by address, sorted, and their sum.

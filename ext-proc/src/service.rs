@@ -7,6 +7,7 @@
 mod convert;
 
 use crate::picker::{Picker, Ticket};
+use crate::telemetry::{Stopwatch, Underway};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -18,6 +19,7 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{ProcessingRequest, Processin
 use futures::{Stream, stream};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -44,6 +46,7 @@ struct Exchange {
     picker: Arc<Picker>,
     requests: Streaming<ProcessingRequest>,
     ticket: Option<Ticket>,
+    underway: Option<Underway>,
 }
 
 impl Exchange {
@@ -59,7 +62,13 @@ impl Exchange {
 
     fn answer(&mut self, message: &ProcessingRequest) -> Option<ProcessingResponse> {
         let Some(asked) = convert::asked(message) else { return convert::pass(message) };
-        let picked = self.picker.pick(&asked.request(), || fastrand::u64(..));
+        let now = Instant::now();
+        let live = self.picker.live();
+        self.underway = Some(live.begin(asked.whereto(), now));
+        let mut watch = Stopwatch::new(now);
+        let random = || fastrand::u64(..);
+        let picked = self.picker.pick_by_laps(&asked.request(), random, |lap| watch.lap(lap, Instant::now()));
+        live.decided(asked.whereto().model, &watch);
         let destination = picked.map(|(decision, ticket)| {
             self.ticket = ticket;
             decision.destination()
@@ -76,7 +85,8 @@ impl ExternalProcessor for Service {
         &self,
         request: Request<Streaming<ProcessingRequest>>,
     ) -> Result<Response<Self::ProcessStream>, Status> {
-        let exchange = Exchange { picker: Arc::clone(&self.picker), requests: request.into_inner(), ticket: None };
+        let exchange =
+            Exchange { picker: Arc::clone(&self.picker), requests: request.into_inner(), ticket: None, underway: None };
         Ok(Response::new(Box::pin(stream::unfold(exchange, Exchange::next))))
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::source::Snapshot;
 use kthena_core::config::Compiled;
+use kthena_core::routing::Table;
 use kthena_crds::Problem;
 use kthena_envoy::xds::Cache;
 use kthena_envoy::{DataPlane, Renderer, Settings, Wiring, compile};
@@ -100,6 +101,7 @@ impl Publisher {
         self.cache.publish(&rendered);
         let pools = data_plane.picker.iter().map(|(target, pool)| (target.clone(), pool.endpoints.clone()));
         self.picker.publish(Pools::new(pools));
+        self.telemetry.configured(names(&data_plane.table));
         self.telemetry.table_version.set(i64::try_from(self.version).unwrap_or(i64::MAX));
         let (routes, endpoints) = (data_plane.table.routes.len(), data_plane.endpoints.len());
         let servers = data_plane.picker.len();
@@ -128,6 +130,14 @@ impl Publisher {
 
 fn lines(snapshot: &Snapshot, compiled: &[Problem]) -> BTreeSet<String> {
     snapshot.problems.iter().chain(compiled).map(ToString::to_string).collect()
+}
+
+/// Every name in a table: what clients ask for, ModelRoutes, ModelServers, and what engines are asked for.
+fn names(table: &Table) -> impl Iterator<Item = String> {
+    let routes = table.routes.iter().flat_map(|route| [Some(&route.name), route.model.as_ref()]);
+    let adapters = table.routes.iter().flat_map(|route| &route.adapters);
+    let servers = table.servers.iter().flat_map(|server| [Some(&server.name), server.model.as_ref()]);
+    routes.chain(servers).flatten().chain(adapters).cloned()
 }
 
 /// The compile settings that the options and the configuration file give.

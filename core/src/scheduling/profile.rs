@@ -12,6 +12,17 @@ pub trait Filter: Send + Sync {
     fn keep(&self, request: &Request<'_>, endpoint: &Endpoint) -> bool;
 }
 
+/// A step of a decision that has just ended, for whoever holds a clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lap {
+    /// What is done between plugins.
+    Start,
+    /// A filter looked at every endpoint that was left.
+    Filter(&'static str),
+    /// A scorer scored every candidate.
+    Scorer(&'static str),
+}
+
 /// A way of choosing.
 pub struct Profile {
     filters: Vec<Box<dyn Filter>>,
@@ -29,10 +40,25 @@ impl Profile {
 
     /// Chooses among `endpoints`. The decision lists no pick when every endpoint was dropped.
     pub fn decide(&self, request: &Request<'_>, endpoints: &[Endpoint], random: &mut Random<'_>) -> Decision {
+        self.decide_by_laps(request, endpoints, random, &mut |_| ())
+    }
+
+    /// As [`Profile::decide`]; `lap` hears the end of each step, every plugin's once, in order.
+    pub fn decide_by_laps(
+        &self,
+        request: &Request<'_>,
+        endpoints: &[Endpoint],
+        random: &mut Random<'_>,
+        lap: &mut dyn FnMut(Lap),
+    ) -> Decision {
         let mut verdicts: Vec<Verdict> = endpoints.iter().map(Verdict::of).collect();
-        for (endpoint, verdict) in endpoints.iter().zip(&mut verdicts) {
-            verdict.dropped_by =
-                self.filters.iter().find(|filter| !filter.keep(request, endpoint)).map(|filter| filter.name());
+        lap(Lap::Start);
+        for filter in &self.filters {
+            let left = endpoints.iter().zip(&mut verdicts).filter(|(_, verdict)| verdict.dropped_by.is_none());
+            for (endpoint, verdict) in left {
+                verdict.dropped_by = (!filter.keep(request, endpoint)).then(|| filter.name());
+            }
+            lap(Lap::Filter(filter.name()));
         }
         let kept: Vec<usize> =
             verdicts.iter().enumerate().filter(|(_, v)| v.dropped_by.is_none()).map(|(index, _)| index).collect();
@@ -40,6 +66,7 @@ impl Profile {
 
         let mut totals = vec![0.0; candidates.len()];
         let mut scores = vec![0.0; candidates.len()];
+        lap(Lap::Start);
         for (scorer, weight) in &self.scorers {
             scores.fill(0.0);
             scorer.score(request, &candidates, random, &mut scores);
@@ -51,6 +78,7 @@ impl Profile {
                     verdict.total = *total;
                 }
             }
+            lap(Lap::Scorer(scorer.name()));
         }
 
         let picks = self.picker.pick(&totals, random).into_iter().filter_map(|pick| kept.get(pick).copied()).collect();
