@@ -125,3 +125,6 @@ impl Source for Configuration {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests;
