@@ -21,10 +21,10 @@ pub const LOCAL_REPLY: &str = "x-kthena-local-reply";
 /// The picker's answer: `ip:port` entries, best first (Gateway API Inference Extension's name).
 pub const DESTINATION: &str = "x-gateway-destination-endpoint";
 
-/// Where the filter leaves [`crate::access_log::Facts`]; Envoy puts [`FILTER_STATE`] before it.
+/// The property in which the filter leaves [`crate::access_log::Facts`].
 pub const FACTS: &str = "kthena.facts";
-/// What Envoy puts before the names of a filter module's properties in its filter state.
-pub const FILTER_STATE: &str = "wasm.";
+/// What Envoy calls it in its filter state.
+pub const FACTS_IN_ENVOY: &str = "wasm.kthena.facts";
 
 /// Envoy's own request headers for retries and timeouts: the filter sets them from the ModelServer.
 pub mod envoy {
