@@ -1,9 +1,12 @@
 //! What the picker knows: the endpoints of every target, and who is busy.
 
+mod names;
+
 use crate::telemetry::Live;
 use arc_swap::ArcSwap;
 use kthena_core::inflight::InFlight;
 use kthena_core::scheduling::{Decision, Endpoint, Lap, Load, Profile, Request};
+use names::Names;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +26,7 @@ pub struct Picker {
 #[derive(Debug, Default)]
 pub struct Pools {
     by_target: HashMap<String, Vec<Member>>,
+    names: Names,
 }
 
 #[derive(Debug)]
@@ -53,7 +57,8 @@ impl Picker {
     }
 
     /// Replaces the endpoints; requests in flight keep counting.
-    pub fn publish(&self, pools: Pools) {
+    pub fn publish(&self, mut pools: Pools) {
+        pools.names.remember(&self.pools.load().names);
         self.pools.store(Arc::new(pools));
         self.published.store(true, Ordering::Release);
     }
@@ -97,6 +102,11 @@ impl Picker {
         Some((decision, ticket))
     }
 
+    /// The Pod (`namespace/name`) at an address, or the last one that was there.
+    pub fn pod(&self, address: SocketAddr) -> Option<Arc<str>> {
+        self.pools.load().names.at(address)
+    }
+
     /// What is measured of requests under way.
     pub(crate) fn live(&self) -> &Live {
         &self.live
@@ -134,12 +144,17 @@ impl Picker {
 impl Pools {
     /// The endpoints of each target: address and Pod (`namespace/name`).
     pub fn new(pools: impl IntoIterator<Item = (String, Vec<(SocketAddr, String)>)>) -> Self {
-        let members = |endpoints: Vec<(SocketAddr, String)>| {
-            let member =
-                |(address, pod): (SocketAddr, String)| Member { address: address.to_string().into(), pod: pod.into() };
-            endpoints.into_iter().map(member).collect()
-        };
-        Self { by_target: pools.into_iter().map(|(target, endpoints)| (target, members(endpoints))).collect() }
+        let mut names = HashMap::new();
+        let mut by_target = HashMap::new();
+        for (target, endpoints) in pools {
+            let member = |(address, pod): (SocketAddr, String)| {
+                let pod = Arc::from(pod);
+                names.insert(address, Arc::clone(&pod));
+                Member { address: address.to_string().into(), pod }
+            };
+            by_target.insert(target, endpoints.into_iter().map(member).collect());
+        }
+        Self { by_target, names: Names::new(names) }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod convert;
 
+use crate::access_log::AccessLog;
 use crate::picker::{Picker, Ticket};
 use crate::telemetry::{Stopwatch, Underway};
 use axum::extract::State;
@@ -27,10 +28,11 @@ struct Service {
     picker: Arc<Picker>,
 }
 
-/// Everything that is served on the picker's socket: ext_proc, and `/readyz` for Envoy's listener.
-pub fn routes(picker: Arc<Picker>) -> Routes {
+/// Everything that is served on the picker's socket: ext_proc, the access log service, and `/readyz` for Envoy's
+/// listener.
+pub fn routes(picker: Arc<Picker>, access_log: Arc<AccessLog>) -> Routes {
     let health = Router::new().route("/readyz", get(readyz)).with_state(Arc::clone(&picker));
-    Routes::from(health).add_service(ExternalProcessorServer::new(Service { picker }))
+    Routes::from(health).add_service(ExternalProcessorServer::new(Service { picker })).add_service(access_log.service())
 }
 
 async fn readyz(State(picker): State<Arc<Picker>>) -> impl IntoResponse {

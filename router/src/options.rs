@@ -1,5 +1,9 @@
 //! What the router is started with.
 
+mod access_log;
+
+pub use access_log::AccessLogOptions;
+
 use clap::Args;
 use kthena_envoy::{Sockets, Wiring};
 use std::env;
@@ -39,6 +43,10 @@ pub struct Options {
     /// The filter's module; without it, the file beside this binary.
     #[arg(long, value_name = "FILE")]
     pub wasm: Option<PathBuf>,
+
+    /// What is said of each request.
+    #[command(flatten)]
+    pub access_log: AccessLogOptions,
 
     /// Let nobody else listen where Envoy does, so that a second run is refused and takes no connections.
     #[arg(long, hide = true)]
