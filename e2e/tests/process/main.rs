@@ -10,6 +10,7 @@ mod examples;
 mod hostile;
 mod limits;
 mod live;
+mod metrics;
 mod models;
 mod shutdown;
 mod spine;
