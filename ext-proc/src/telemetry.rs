@@ -7,6 +7,7 @@ mod family;
 mod in_flight;
 mod labels;
 mod live;
+mod losses;
 mod process;
 mod requests;
 mod value;
@@ -14,6 +15,7 @@ mod value;
 pub(crate) use live::{Live, Stopwatch, Underway, Whereto};
 pub use value::Gauge;
 
+use crate::access_log::Counts;
 use crate::picker::Picker;
 use arc_swap::ArcSwapOption;
 use axum::extract::State;
@@ -23,6 +25,7 @@ use axum::{Router, routing::get};
 use family::{Source, family, pair, sample, single};
 use in_flight::InFlight;
 use kthena_core::access_log::Entry;
+use losses::Losses;
 use process::Process;
 use prometheus::TextEncoder;
 use prometheus::proto::{MetricFamily, MetricType};
@@ -55,8 +58,8 @@ struct Configuration {
 // === impl Telemetry ===
 
 impl Telemetry {
-    /// Everything that this version measures.
-    pub fn new(picker: &Arc<Picker>) -> Self {
+    /// Everything that this version measures, the access log's losses included.
+    pub fn new(picker: &Arc<Picker>, losses: &Arc<Counts>) -> Self {
         let (table_version, config_problems) = (Arc::default(), Arc::default());
         let requests = Requests::new();
         let mut sources = requests.sources();
@@ -66,6 +69,7 @@ impl Telemetry {
             table_version: Arc::clone(&table_version),
             config_problems: Arc::clone(&config_problems),
         }));
+        sources.push(Arc::new(Losses(Arc::clone(losses))));
         sources.push(Arc::new(Process));
         Self { requests, sources, names: ArcSwapOption::empty(), table_version, config_problems }
     }

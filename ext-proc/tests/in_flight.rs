@@ -25,7 +25,7 @@ async fn serve() -> (Arc<Picker>, Client) {
     let picker = Picker::new(Profile::default());
     let endpoint = (SocketAddr::from(([10, 0, 0, 1], 8000)), "default/p".to_owned());
     picker.publish(Pools::new([("default/a".to_owned(), vec![endpoint])]));
-    let telemetry = Arc::new(Telemetry::new(&picker));
+    let telemetry = Arc::new(Telemetry::new(&picker, &Arc::default()));
     let log = AccessLog::new(Arc::clone(&picker), telemetry, Arc::default(), None);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -48,8 +48,8 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + '
     let picker_socket = bind_unix(&wiring.sockets.picker)?;
 
     let picker = Picker::new(config.profile);
-    let telemetry = Arc::new(Telemetry::new(&picker));
     let counts = Arc::default();
+    let telemetry = Arc::new(Telemetry::new(&picker, &counts));
     let writer = writer(&options, &counts)?;
     let access_log = AccessLog::new(Arc::clone(&picker), Arc::clone(&telemetry), counts, writer);
     let debug = Arc::new(Debug { resources: ArcSwap::default(), picker: Arc::clone(&picker) });

@@ -10,7 +10,7 @@ mod reference;
 
 fn telemetry() -> (Arc<Picker>, Telemetry) {
     let picker = Picker::new(Profile::default());
-    let telemetry = Telemetry::new(&picker);
+    let telemetry = Telemetry::new(&picker, &Arc::default());
     (picker, telemetry)
 }
 

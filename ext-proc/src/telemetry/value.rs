@@ -73,7 +73,8 @@ impl Gauge {
         self.0.store(value, Ordering::Relaxed);
     }
 
-    pub(super) fn get(&self) -> i64 {
+    /// The value.
+    pub fn get(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
     }
 
