@@ -44,8 +44,11 @@ pub(super) struct Family<V, const N: usize> {
     help: &'static str,
     labels: [&'static str; N],
     bounds: &'static [f64],
-    series: Mutex<HashMap<[Box<str>; N], Series<V>>>,
+    series: Mutex<AllSeries<V, N>>,
 }
+
+/// By label values, in the order of the labels' names.
+type AllSeries<V, const N: usize> = HashMap<Arc<[Box<str>; N]>, Series<V>>;
 
 struct Series<V> {
     value: Arc<V>,
@@ -71,9 +74,13 @@ impl<V: Value, const N: usize> Family<V, N> {
 
     /// The value at these labels, in the order of their names.
     pub(super) fn at(&self, values: [&str; N], now: Instant) -> Arc<V> {
-        let mut all = self.lock();
         let mut key = values.map(Box::from);
-        if all.len() >= CAPACITY && !all.contains_key(&key) {
+        let mut all = self.lock();
+        if let Some(series) = all.get_mut(&key) {
+            series.used = now;
+            return Arc::clone(&series.value);
+        }
+        if all.len() >= CAPACITY {
             for (value, name) in key.iter_mut().zip(self.labels) {
                 if !FIXED.contains(&name) {
                     *value = OTHER.into();
@@ -81,9 +88,17 @@ impl<V: Value, const N: usize> Family<V, N> {
             }
         }
         let new = || Series { value: Arc::new(V::new(self.bounds)), used: now };
-        let series = all.entry(key).or_insert_with(new);
+        let series = all.entry(Arc::new(key)).or_insert_with(new);
         series.used = now;
         Arc::clone(&series.value)
+    }
+
+    /// Every series, sorted. Requests wait for the lock: only pointers are copied under it.
+    fn all(&self) -> Vec<(Arc<[Box<str>; N]>, Arc<V>)> {
+        let mut all: Vec<_> =
+            self.lock().iter().map(|(key, series)| (Arc::clone(key), Arc::clone(&series.value))).collect();
+        all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        all
     }
 
     fn gone(&self, key: &[Box<str>; N], names: &HashSet<String>) -> bool {
@@ -92,7 +107,7 @@ impl<V: Value, const N: usize> Family<V, N> {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<[Box<str>; N], Series<V>>> {
+    fn lock(&self) -> MutexGuard<'_, AllSeries<V, N>> {
         self.series.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -105,12 +120,9 @@ impl<V, const N: usize> fmt::Debug for Family<V, N> {
 
 impl<V: Value, const N: usize> Source for Family<V, N> {
     fn collect(&self) -> Vec<MetricFamily> {
-        // Requests wait for this lock: only pointers and names are copied under it.
-        let mut all: Vec<_> =
-            self.lock().iter().map(|(key, series)| (key.clone(), Arc::clone(&series.value))).collect();
-        all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let all = self.all();
         let metrics = all.iter().map(|(key, value)| {
-            let mut metric = Metric::from_label(self.labels.into_iter().zip(key).map(|(n, v)| pair(n, v)).collect());
+            let mut metric = Metric::from_label(self.labels.into_iter().zip(&**key).map(|(n, v)| pair(n, v)).collect());
             value.write(&mut metric);
             metric
         });
