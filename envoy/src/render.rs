@@ -23,6 +23,8 @@ use kthena_core::routing::BackoffClass;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub use access_log::FLUSH as ACCESS_LOG_FLUSH;
+
 pub(crate) const ENGINES: &str = "engines";
 pub(crate) const PICKER: &str = "picker";
 pub(crate) const LOG: &str = "log";

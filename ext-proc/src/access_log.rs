@@ -7,6 +7,7 @@ mod convert;
 mod counts;
 mod failure;
 mod output;
+mod service;
 mod writer;
 
 pub use counts::Counts;
@@ -16,15 +17,10 @@ pub use writer::{Format, Writer};
 use crate::picker::Picker;
 use crate::telemetry::Telemetry;
 use envoy_types::pb::envoy::data::accesslog::v3::HttpAccessLogEntry;
-use envoy_types::pb::envoy::service::accesslog::v3::access_log_service_server::{
-    AccessLogService, AccessLogServiceServer,
-};
-use envoy_types::pb::envoy::service::accesslog::v3::stream_access_logs_message::LogEntries;
-use envoy_types::pb::envoy::service::accesslog::v3::{StreamAccessLogsMessage, StreamAccessLogsResponse};
 use kthena_core::session::is_inference;
+use service::AccessLogServer;
 use std::sync::Arc;
 use std::time::Duration;
-use tonic::{Request, Response, Status, Streaming};
 
 /// Takes Envoy's log.
 #[derive(Debug)]
@@ -34,8 +30,6 @@ pub struct AccessLog {
     counts: Arc<Counts>,
     writer: Option<Writer>,
 }
-
-struct Service(Arc<AccessLog>);
 
 // === impl AccessLog ===
 
@@ -52,8 +46,8 @@ impl AccessLog {
     }
 
     /// The gRPC service, for the socket that Envoy's cluster `log` leads to.
-    pub(crate) fn service(self: Arc<Self>) -> AccessLogServiceServer<impl AccessLogService> {
-        AccessLogServiceServer::new(Service(self))
+    pub(crate) fn service(self: Arc<Self>) -> AccessLogServer {
+        AccessLogServer(self)
     }
 
     /// Waits until what was handed over is written, `patience` at the most; blocks.
@@ -79,22 +73,5 @@ impl AccessLog {
         if let Some(writer) = &self.writer {
             writer.write(&entries);
         }
-    }
-}
-
-#[tonic::async_trait]
-impl AccessLogService for Service {
-    async fn stream_access_logs(
-        &self,
-        request: Request<Streaming<StreamAccessLogsMessage>>,
-    ) -> Result<Response<StreamAccessLogsResponse>, Status> {
-        let mut messages = request.into_inner();
-        // A stream lives as long as the worker of Envoy that opened it; an error is its end.
-        while let Ok(Some(message)) = messages.message().await {
-            if let Some(LogEntries::HttpLogs(entries)) = message.log_entries {
-                self.0.take(entries.log_entry);
-            }
-        }
-        Ok(Response::new(StreamAccessLogsResponse {}))
     }
 }

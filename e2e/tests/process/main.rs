@@ -2,6 +2,7 @@
 //!
 //! One program for all files, so that it is linked once; each file is one idea.
 
+mod access_log;
 mod bodies;
 mod endurance;
 mod engines;

@@ -19,8 +19,8 @@ use envoy_types::util::pack_any;
 use kthena_core::wire;
 use std::time::Duration;
 
-/// How long an entry may wait for others; people watch the log.
-const FLUSH: Duration = Duration::from_millis(200);
+/// How long an entry may wait for others; people watch the log. What waits when Envoy ends is lost.
+pub const FLUSH: Duration = Duration::from_millis(200);
 
 /// How much of a worker's entries waits, in bytes: some 60 entries of under 1 KiB.
 const BATCH: u32 = 64 << 10;

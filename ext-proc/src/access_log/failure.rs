@@ -3,13 +3,17 @@
 use envoy_types::pb::envoy::data::accesslog::v3::{HttpAccessLogEntry, ResponseFlags};
 use kthena_core::access_log::{Failure, Kind};
 
-/// What Envoy says of an answer that came from the engine.
-const FROM_ENGINE: &str = "via_upstream";
-
 /// The status that the engine answered with on the last attempt.
+///
+/// It is the client's too: Envoy hands on headers that it does not retry. Where it had answered for the engine, it
+/// knows no time at which headers came; but for a retry that finds no host, which leaves the times as they were.
 pub(super) fn upstream_status(entry: &HttpAccessLogEntry) -> Option<u16> {
-    let response = entry.response.as_ref().filter(|response| response.response_code_details == FROM_ENGINE)?;
-    u16::try_from(response.response_code.as_ref()?.value).ok()
+    let common = entry.common_properties.as_ref()?;
+    common.time_to_first_upstream_rx_byte.as_ref()?;
+    if common.response_flags.as_ref().is_some_and(|flags| flags.no_healthy_upstream) {
+        return None;
+    }
+    u16::try_from(entry.response.as_ref()?.response_code.as_ref()?.value).ok()
 }
 
 /// The failure that flags and status tell of; the texts are those that clients read, where they were told.
@@ -35,7 +39,7 @@ pub(super) fn failure(entry: &HttpAccessLogEntry, status: u16) -> Option<Failure
         return failed(Kind::Proxy, message);
     }
     match engine {
-        Some(status) if broken_off(&flags) => failed(Kind::Proxy, &format!("pod broke off its answer {status}")),
+        Some(_) if broken_off(&flags) => failed(Kind::Proxy, "pod broke off its answer"),
         // Tried on every pod that it may be tried on; it passes through.
         Some(status) if status >= 500 => failed(Kind::Proxy, &format!("pod answered {status}")),
         // The engine refused what the client sent: no failure of ours.

@@ -150,13 +150,15 @@ fn times_that_contradict_each_other_still_add_up() {
     assert_eq!(request + upstream + response, total);
 }
 
+const ENGINE: &str = "via_upstream";
+
 #[test]
 fn flags_and_status_tell_why_a_request_failed() {
     type Case = (fn(&mut ResponseFlags), &'static str, u32, Option<(&'static str, &'static str)>);
     let cases: [Case; 16] = [
-        (|_| (), "via_upstream", 200, None),
-        (|_| (), "via_upstream", 404, None),
-        (|f| f.upstream_retry_limit_exceeded = true, "via_upstream", 500, Some(("proxy", "pod answered 500"))),
+        (|_| (), ENGINE, 200, None),
+        (|_| (), ENGINE, 404, None),
+        (|f| f.upstream_retry_limit_exceeded = true, ENGINE, 500, Some(("proxy", "pod answered 500"))),
         (
             |f| f.downstream_connection_termination = true,
             "via_upstream",
@@ -175,11 +177,11 @@ fn flags_and_status_tell_why_a_request_failed() {
             |f| f.upstream_connection_termination = true,
             "via_upstream",
             200,
-            Some(("proxy", "pod broke off its answer 200")),
+            Some(("proxy", "pod broke off its answer")),
         ),
-        (|f| f.upstream_remote_reset = true, "via_upstream", 200, Some(("proxy", "pod broke off its answer 200"))),
+        (|f| f.upstream_remote_reset = true, ENGINE, 200, Some(("proxy", "pod broke off its answer"))),
         (|f| f.upstream_request_timeout = true, "x", 504, Some(("proxy", "request to pod timed out"))),
-        (|f| f.stream_idle_timeout = true, "via_upstream", 200, Some(("proxy", "pod stopped answering"))),
+        (|f| f.stream_idle_timeout = true, ENGINE, 200, Some(("proxy", "pod stopped answering"))),
         (|f| f.no_healthy_upstream = true, "x", 503, Some(("scheduling", "no available pods"))),
         (|f| f.no_route_found = true, "x", 404, Some(("route_not_found", "route not found"))),
         (|_| (), "wasm_fail_stream", 503, Some(("proxy", "wasm_fail_stream"))),
@@ -190,6 +192,9 @@ fn flags_and_status_tell_why_a_request_failed() {
         let mut from = retried(&served().encode());
         let common = from.common_properties.as_mut().unwrap();
         common.upstream_transport_failure_reason = "refused".into();
+        if details != ENGINE {
+            common.time_to_first_upstream_rx_byte = None;
+        }
         set(common.response_flags.insert(ResponseFlags::default()));
         let response = from.response.as_mut().unwrap();
         response.response_code = (status > 0).then_some(UInt32Value { value: status });
