@@ -47,8 +47,9 @@ pub(super) struct Family<V, const N: usize> {
     series: Mutex<AllSeries<V, N>>,
 }
 
-/// By label values, in the order of the labels' names.
-type AllSeries<V, const N: usize> = HashMap<Arc<[Box<str>; N]>, Series<V>>;
+/// Label values, in the order of the labels' names.
+type Key<const N: usize> = Arc<[Box<str>; N]>;
+type AllSeries<V, const N: usize> = HashMap<Key<N>, Series<V>>;
 
 struct Series<V> {
     value: Arc<V>,
@@ -94,7 +95,7 @@ impl<V: Value, const N: usize> Family<V, N> {
     }
 
     /// Every series, sorted. Requests wait for the lock: only pointers are copied under it.
-    fn all(&self) -> Vec<(Arc<[Box<str>; N]>, Arc<V>)> {
+    fn all(&self) -> Vec<(Key<N>, Arc<V>)> {
         let mut all: Vec<_> =
             self.lock().iter().map(|(key, series)| (Arc::clone(key), Arc::clone(&series.value))).collect();
         all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
