@@ -15,8 +15,8 @@ const FIRST_TOKENS: [f64; 22] = [
     160.0, 640.0, 2560.0,
 ];
 /// vLLM's `vllm:request_time_per_output_token_seconds`.
-const OUTPUT_TOKENS: [f64; 18] =
-    [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 20.0, 40.0];
+const OUTPUT_TOKENS: [f64; 19] =
+    [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 20.0, 40.0, 80.0];
 /// [`Chunks::BOUNDS`] in seconds.
 const GAPS: [f64; Chunks::BOUNDS.len()] = {
     let mut seconds = [0.0; Chunks::BOUNDS.len()];
