@@ -71,7 +71,7 @@ fuzz: tools-present ## Fuzz the parsers (see tools/fuzz for its options)
 
 bless: tools-present ## Rewrite golden and generated files from what the code says now; review the diff
 	@echo "==> $@: golden and generated files"
-	@UPDATE_GOLDEN=1 cargo test -p kthena-crds -p kthena-envoy
+	@UPDATE_GOLDEN=1 cargo test -p kthena-crds -p kthena-envoy -p kthena-ext-proc
 
 clean: ## Remove what was built here (the cached Envoy stays)
 	@echo "==> $@: $(target)"

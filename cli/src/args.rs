@@ -1,6 +1,6 @@
 //! What may be typed.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use kthena_router::source::endpoints::Endpoint;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -62,6 +62,10 @@ pub struct UpOptions {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
+    /// What is printed of each request [default: text; $ACCESS_LOG_ENABLED, _FORMAT and _OUTPUT are honoured].
+    #[arg(long, value_name = "FORMAT")]
+    pub access_log: Option<AccessLog>,
+
     /// Envoy [default: $KTHENA_ENVOY, the one that `make envoy` fetched, or `envoy` on the PATH].
     #[arg(long, value_name = "FILE")]
     pub envoy: Option<PathBuf>,
@@ -73,6 +77,17 @@ pub struct UpOptions {
     /// Pace of the simulated engines.
     #[command(flatten)]
     pub simulator: SimulatorPace,
+}
+
+/// Lines about requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AccessLog {
+    /// A line of text for each.
+    Text,
+    /// A JSON object for each.
+    Json,
+    /// None.
+    Off,
 }
 
 /// What is handed to every simulator; without a value, its own defaults.

@@ -3,6 +3,7 @@
 //! The texts are upstream's (users grep for them); the envelope is OpenAI's `{"error": {...}}`, on
 //! `/v1/messages` Anthropic's. `code` is a string, as OpenAI sends it: its client library parses it so.
 
+use crate::access_log::Kind;
 use serde::Serialize;
 
 /// An answer of ours: a status and a JSON body.
@@ -89,6 +90,19 @@ impl Refusal {
             Self::NoPods(_) => (503, "no_available_pods"),
             Self::ProviderNotReady(_) => (503, "provider_not_ready"),
             Self::BodyUnavailable => (500, "internal_error"),
+        }
+    }
+
+    /// What the access log calls it.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::InvalidBody(_) | Self::BodyTooLarge { .. } | Self::ModelMissing | Self::BodyUnavailable => {
+                Kind::RequestParsing
+            }
+            Self::PromptMissing => Kind::PromptParsing,
+            Self::UnknownPath | Self::RouteNotFound | Self::UnknownModel(_) => Kind::RouteNotFound,
+            Self::ModelServerMissing(_) | Self::NoPods(_) => Kind::PodDiscovery,
+            Self::ProviderNotReady(_) => Kind::ProviderDiscovery,
         }
     }
 

@@ -16,7 +16,7 @@ pub use endpoint::{Endpoint, Load, Request, Signals};
 pub use filter::{DEFAULT_MAX_WAITING, Filter, MaxWaiting};
 pub use picker::{MAX_PICKS, MaxScore, Picker};
 pub use plugin::Plugin;
-pub use profile::{ASLEEP, Profile};
+pub use profile::{ASLEEP, Lap, Profile};
 pub use scorer::{LeastRequest, RandomScore, Scorer};
 
 /// A source of uniform 64-bit values, handed in by whoever has one.

@@ -6,11 +6,13 @@
 
 mod answer;
 mod head;
+mod local;
 mod models;
 mod request;
 
 pub use answer::Answer;
-pub use head::{Head, Opening};
+pub use head::{Head, Opening, is_inference};
+pub use local::Local;
 pub use request::{Forward, Session};
 
 #[cfg(test)]

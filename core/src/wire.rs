@@ -24,6 +24,11 @@ pub const LOCAL_REPLY: &str = "x-kthena-local-reply";
 /// The picker's answer: `ip:port` entries, best first (Gateway API Inference Extension's name).
 pub const DESTINATION: &str = "x-gateway-destination-endpoint";
 
+/// The property in which the filter leaves [`crate::access_log::Facts`].
+pub const FACTS: &str = "kthena.facts";
+/// What Envoy calls it in its filter state.
+pub const FACTS_IN_ENVOY: &str = "wasm.kthena.facts";
+
 /// Envoy's own request headers for retries and timeouts: the filter sets them from the ModelServer.
 pub mod envoy {
     /// How many retries after the first try.

@@ -54,7 +54,7 @@ fn measure(addresses: Vec<SocketAddr>, time: Duration) -> anyhow::Result<()> {
     let pods = endpoints.len();
     let runtime = Runtime::new()?;
     let picker = Picker::new(Profile::default());
-    let telemetry = Telemetry::new(&picker);
+    let telemetry = Telemetry::new(&picker, &Arc::default());
     picker.publish(Pools::new([("default/m".to_owned(), Pool { engine: Some(EngineType::Vllm), endpoints })]));
     runtime.spawn(follow(Arc::clone(&picker), DEFAULT_INTERVAL, Arc::clone(&telemetry.scrape)));
     // Connections are made in the first seconds; they live on.

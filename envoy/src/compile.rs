@@ -49,7 +49,7 @@ pub fn compile(resources: &Resources, settings: &Settings) -> DataPlane {
             exclusive: settings.exclusive,
         }],
         routes: BackoffClass::ALL.to_vec(),
-        clusters: vec![crate::render::ENGINES, crate::render::PICKER],
+        clusters: vec![crate::render::ENGINES, crate::render::PICKER, crate::render::LOG],
         picker,
         problems,
     }

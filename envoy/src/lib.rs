@@ -12,5 +12,5 @@ pub mod xds;
 
 pub use compile::{PORT, SIMULATED_FOR, Settings, compile};
 pub use data_plane::{DataPlane, EngineEndpoint, Listener, PickerPool};
-pub use render::{Renderer, Sockets, Wiring};
+pub use render::{ACCESS_LOG_FLUSH, Renderer, Sockets, Wiring};
 pub use xds::Snapshot;

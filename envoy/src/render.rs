@@ -1,8 +1,9 @@
 //! A data plane as Envoy's own resources: the constant shape, the table and the endpoints.
 //!
-//! One listener, one route for each back-off class, one cluster for all engines, one for the picker.
+//! One listener, one route for each back-off class, one cluster for all engines, one for the picker, one for the log.
 //! Why each field is as it is stands beside it; the facts are measured on Envoy 1.40.
 
+mod access_log;
 mod clusters;
 mod endpoints;
 mod filters;
@@ -22,8 +23,11 @@ use kthena_core::routing::BackoffClass;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub use access_log::FLUSH as ACCESS_LOG_FLUSH;
+
 pub(crate) const ENGINES: &str = "engines";
 pub(crate) const PICKER: &str = "picker";
+pub(crate) const LOG: &str = "log";
 /// The listener's, the route table's and the filter configuration's name alike.
 pub(crate) const NAME: &str = "kthena";
 
@@ -41,7 +45,7 @@ pub struct Wiring {
 pub struct Sockets {
     /// xDS over ADS.
     pub xds: PathBuf,
-    /// The endpoint picker.
+    /// The endpoint picker and the access log.
     pub picker: PathBuf,
 }
 
@@ -106,7 +110,8 @@ impl Shape {
         let limit = data_plane.table.max_request_body_bytes;
         let mut resources = vec![
             clusters::engines(),
-            clusters::picker(&wiring.sockets.picker),
+            clusters::grpc(PICKER, &wiring.sockets.picker),
+            clusters::grpc(LOG, &wiring.sockets.picker),
             routes::render(&data_plane.routes, limit),
         ];
         resources.extend(data_plane.listeners.iter().map(listener::render));

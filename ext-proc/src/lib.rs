@@ -3,6 +3,7 @@
 //! It knows no Kubernetes: whoever composes it publishes [`Pools`]. Requests outlive it: when it is away,
 //! Envoy serves without a pick.
 
+pub mod access_log;
 pub mod debug;
 mod picker;
 pub mod scrape;

@@ -1,10 +1,14 @@
 //! What the picker knows: the endpoints of every target, and who is busy.
 
+mod names;
+
 use crate::scrape::{Slot, Target, Targets};
+use crate::telemetry::Live;
 use arc_swap::ArcSwap;
 use kthena_core::engine::EngineType;
 use kthena_core::inflight::InFlight;
-use kthena_core::scheduling::{Decision, Endpoint, Load, Profile, Request};
+use kthena_core::scheduling::{Decision, Endpoint, Lap, Load, Profile, Request};
+use names::Names;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +21,7 @@ pub struct Picker {
     profile: ArcSwap<Profile>,
     in_flight: Mutex<InFlight>,
     targets: Targets,
+    live: Live,
     published: AtomicBool,
 }
 
@@ -24,6 +29,7 @@ pub struct Picker {
 #[derive(Debug, Default)]
 pub struct Pools {
     by_target: HashMap<String, Vec<Member>>,
+    names: Names,
 }
 
 /// The endpoints of one target.
@@ -62,6 +68,7 @@ impl Picker {
             profile: ArcSwap::from_pointee(profile),
             in_flight: Mutex::default(),
             targets: Targets::default(),
+            live: Live::new(),
             published: AtomicBool::new(false),
         })
     }
@@ -70,6 +77,7 @@ impl Picker {
     pub fn publish(&self, mut pools: Pools) {
         let members = pools.by_target.values_mut().flatten();
         self.targets.replace(members.filter_map(|member| Some((member.target.clone()?, &mut member.slot))));
+        pools.names.remember(&self.pools.load().names);
         self.pools.store(Arc::new(pools));
         self.published.store(true, Ordering::Release);
     }
@@ -85,7 +93,17 @@ impl Picker {
     pub fn pick(
         self: &Arc<Self>,
         request: &Request<'_>,
+        random: impl FnMut() -> u64,
+    ) -> Option<(Decision, Option<Ticket>)> {
+        self.pick_by_laps(request, random, |_| ())
+    }
+
+    /// As [`Picker::pick`]; `lap` hears the end of each step.
+    pub(crate) fn pick_by_laps(
+        self: &Arc<Self>,
+        request: &Request<'_>,
         mut random: impl FnMut() -> u64,
+        mut lap: impl FnMut(Lap),
     ) -> Option<(Decision, Option<Ticket>)> {
         let pools = self.pools.load();
         let members = pools.by_target.get(request.target)?;
@@ -93,7 +111,7 @@ impl Picker {
         let mut in_flight = self.lock();
         let endpoints: Vec<Endpoint> = members.iter().map(|member| member.endpoint(&in_flight)).collect();
         // Deciding and counting under one lock: two requests at once must not see the same idle endpoint.
-        let decision = profile.decide(request, &endpoints, &mut random);
+        let decision = profile.decide_by_laps(request, &endpoints, &mut random, &mut lap);
         let first = decision.addresses().next().cloned();
         if let Some(address) = &first {
             in_flight.acquire(address);
@@ -101,6 +119,16 @@ impl Picker {
         drop(in_flight);
         let ticket = first.map(|address| Ticket { picker: Arc::clone(self), address });
         Some((decision, ticket))
+    }
+
+    /// The Pod (`namespace/name`) at an address, or the last one that was there.
+    pub fn pod(&self, address: SocketAddr) -> Option<Arc<str>> {
+        self.pools.load().names.at(address)
+    }
+
+    /// What is measured of requests under way.
+    pub(crate) fn live(&self) -> &Live {
+        &self.live
     }
 
     /// Requests in flight by address, sorted, and their sum.
@@ -140,15 +168,19 @@ impl Picker {
 impl Pools {
     /// The endpoints of each target.
     pub fn new<P: Into<Pool>>(pools: impl IntoIterator<Item = (String, P)>) -> Self {
-        let members = |Pool { engine, endpoints }: Pool| {
+        let mut names = HashMap::new();
+        let mut by_target = HashMap::new();
+        for (name, pool) in pools {
+            let Pool { engine, endpoints } = pool.into();
             let member = |(address, pod): (SocketAddr, String)| {
                 let pod: Arc<str> = pod.into();
+                names.insert(address, Arc::clone(&pod));
                 let target = engine.map(|engine| Target { address, pod: Arc::clone(&pod), engine });
                 Member { address: address.to_string().into(), pod, slot: Arc::default(), target }
             };
-            endpoints.into_iter().map(member).collect()
-        };
-        Self { by_target: pools.into_iter().map(|(target, pool)| (target, members(pool.into()))).collect() }
+            by_target.insert(name, endpoints.into_iter().map(member).collect());
+        }
+        Self { by_target, names: Names::new(names) }
     }
 }
 

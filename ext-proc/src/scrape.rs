@@ -7,11 +7,11 @@
 mod endpoint;
 mod failure;
 mod fetch;
-mod metrics;
+
 mod slot;
 mod targets;
 
-pub use metrics::ScrapeMetrics;
+use crate::telemetry::ScrapeMetrics;
 pub use slot::{Observed, Slot};
 pub use targets::{Target, Targets};
 

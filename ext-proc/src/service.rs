@@ -6,7 +6,9 @@
 
 pub mod convert;
 
+use crate::access_log::AccessLog;
 use crate::picker::{Picker, Ticket};
+use crate::telemetry::{Stopwatch, Underway};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -18,6 +20,7 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{ProcessingRequest, Processin
 use futures::{Stream, stream};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -25,10 +28,11 @@ struct Service {
     picker: Arc<Picker>,
 }
 
-/// Everything that is served on the picker's socket: ext_proc, and `/readyz` for Envoy's listener.
-pub fn routes(picker: Arc<Picker>) -> Routes {
+/// Everything that is served on the picker's socket: ext_proc, the access log service, and `/readyz` for Envoy's
+/// listener.
+pub fn routes(picker: Arc<Picker>, access_log: Arc<AccessLog>) -> Routes {
     let health = Router::new().route("/readyz", get(readyz)).with_state(Arc::clone(&picker));
-    Routes::from(health).add_service(ExternalProcessorServer::new(Service { picker }))
+    Routes::from(health).add_service(ExternalProcessorServer::new(Service { picker })).add_service(access_log.service())
 }
 
 async fn readyz(State(picker): State<Arc<Picker>>) -> impl IntoResponse {
@@ -44,6 +48,7 @@ struct Exchange {
     picker: Arc<Picker>,
     requests: Streaming<ProcessingRequest>,
     ticket: Option<Ticket>,
+    underway: Option<Underway>,
 }
 
 impl Exchange {
@@ -59,7 +64,13 @@ impl Exchange {
 
     fn answer(&mut self, message: &ProcessingRequest) -> Option<ProcessingResponse> {
         let Some(asked) = convert::asked(message) else { return convert::pass(message) };
-        let picked = self.picker.pick(&asked.request(), || fastrand::u64(..));
+        let now = Instant::now();
+        let live = self.picker.live();
+        self.underway = Some(live.begin(asked.whereto(), now));
+        let mut watch = Stopwatch::new(now);
+        let random = || fastrand::u64(..);
+        let picked = self.picker.pick_by_laps(&asked.request(), random, |lap| watch.lap(lap, Instant::now()));
+        live.decided(asked.whereto().model, &watch);
         let destination = picked.map(|(decision, ticket)| {
             self.ticket = ticket;
             decision.destination()
@@ -76,7 +87,8 @@ impl ExternalProcessor for Service {
         &self,
         request: Request<Streaming<ProcessingRequest>>,
     ) -> Result<Response<Self::ProcessStream>, Status> {
-        let exchange = Exchange { picker: Arc::clone(&self.picker), requests: request.into_inner(), ticket: None };
+        let exchange =
+            Exchange { picker: Arc::clone(&self.picker), requests: request.into_inner(), ticket: None, underway: None };
         Ok(Response::new(Box::pin(stream::unfold(exchange, Exchange::next))))
     }
 }

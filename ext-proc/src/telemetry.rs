@@ -1,65 +1,103 @@
-//! `/metrics`: the process, the table's version, what is in flight.
+//! `/metrics`: finished requests, requests under way, the process, the table's version.
 //!
-//! Values are read when Prometheus asks; the request path writes nothing here.
+//! The format is Prometheus's text, version 0.0.4, whatever else a scraper accepts: every one reads it, and
+//! names and bounds are spelled as the Go library spells them, on which people's queries rely.
 
+mod family;
+mod in_flight;
+mod labels;
+mod live;
+mod losses;
 mod process;
+mod requests;
+mod scrape;
+mod value;
 
+pub(crate) use live::{Live, Stopwatch, Underway, Whereto};
+pub use scrape::ScrapeMetrics;
+pub use value::Gauge;
+
+use crate::access_log::Counts;
 use crate::picker::Picker;
-use crate::scrape::ScrapeMetrics;
+use arc_swap::ArcSwapOption;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::{Router, routing::get};
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
-use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
-use prometheus_client::registry::Registry;
+use family::{Source, family, pair, sample, single};
+use in_flight::InFlight;
+use kthena_core::access_log::Entry;
+use losses::Losses;
+use process::Process;
+use prometheus::TextEncoder;
+use prometheus::proto::{MetricFamily, MetricType};
+use requests::Requests;
+use scrape::Scraped;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
-const CONTENT_TYPE_OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const CONTENT_TYPE_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What is counted and measured.
-#[derive(Debug)]
 pub struct Telemetry {
-    registry: Registry,
+    requests: Requests,
+    sources: Vec<Arc<dyn Source>>,
+    /// What the configuration names; `None` before the first.
+    names: ArcSwapOption<HashSet<String>>,
     /// The version of the table that is published; 0 before the first.
-    pub table_version: Gauge,
+    pub table_version: Arc<Gauge>,
     /// Problems of the configuration in force.
-    pub config_problems: Gauge,
+    pub config_problems: Arc<Gauge>,
     /// What is counted of scrapes.
     pub scrape: Arc<ScrapeMetrics>,
 }
 
-#[derive(Debug)]
-struct InFlightCollector(Arc<Picker>);
+/// What is in force, and which version runs.
+struct Configuration {
+    table_version: Arc<Gauge>,
+    config_problems: Arc<Gauge>,
+}
 
 // === impl Telemetry ===
 
 impl Telemetry {
-    /// Registers everything that this version measures.
-    pub fn new(picker: &Arc<Picker>) -> Self {
-        let mut registry = Registry::default();
-        let table_version = Gauge::default();
-        registry.register(
-            "kthena_router_table_version",
-            "Version of the routing table that is published",
-            table_version.clone(),
-        );
-        let config_problems = Gauge::default();
-        let help = "Problems of the configuration in force";
-        registry.register("kthena_router_config_problems", help, config_problems.clone());
-        registry.register_collector(Box::new(InFlightCollector(Arc::clone(picker))));
-        registry.register_collector(Box::new(process::Process));
-        let scrape = ScrapeMetrics::register(&mut registry, picker);
-        Self { registry, table_version, config_problems, scrape }
+    /// Everything that this version measures, the access log's losses included.
+    pub fn new(picker: &Arc<Picker>, losses: &Arc<Counts>) -> Self {
+        let (table_version, config_problems) = (Arc::default(), Arc::default());
+        let (requests, scrape) = (Requests::new(), Arc::new(ScrapeMetrics::new()));
+        let mut sources = requests.sources();
+        sources.extend(picker.live().sources());
+        sources.push(Arc::new(InFlight(Arc::clone(picker))));
+        sources.extend(scrape.sources());
+        sources.push(Arc::new(Scraped(Arc::clone(picker))));
+        sources.push(Arc::new(Configuration {
+            table_version: Arc::clone(&table_version),
+            config_problems: Arc::clone(&config_problems),
+        }));
+        sources.push(Arc::new(Losses(Arc::clone(losses))));
+        sources.push(Arc::new(Process));
+        Self { requests, sources, names: ArcSwapOption::empty(), table_version, config_problems, scrape }
     }
 
-    /// The page of now, in OpenMetrics.
+    /// Counts a request that has ended.
+    pub fn observe(&self, entry: &Entry) {
+        self.requests.observe(entry, Instant::now());
+    }
+
+    /// Tells which names the configuration holds: models, adapters, ModelRoutes and ModelServers
+    /// (`namespace/name`), and the names that engines are asked for. Series of other names are dropped
+    /// once they have been idle for some minutes.
+    pub fn configured(&self, names: impl IntoIterator<Item = String>) {
+        self.names.store(Some(Arc::new(names.into_iter().collect())));
+    }
+
+    /// The page of now.
     pub fn page(&self) -> String {
         let mut page = String::new();
-        // Writing into a String does not fail.
-        let _ = text::encode(&mut page, &self.registry);
+        // Writing into a String does not fail, and no family is empty.
+        let _ = TextEncoder::new().encode_utf8(&self.gather(Instant::now()), &mut page);
         page
     }
 
@@ -67,27 +105,42 @@ impl Telemetry {
     pub fn routes(self: Arc<Self>) -> Router {
         Router::new().route("/metrics", get(metrics)).with_state(self)
     }
+
+    /// The families, sorted by name, as of now.
+    fn gather(&self, now: Instant) -> Vec<MetricFamily> {
+        if let Some(names) = &*self.names.load() {
+            self.sources.iter().for_each(|source| source.prune(names, now));
+        }
+        let mut families: Vec<_> = self.sources.iter().flat_map(|source| source.collect()).collect();
+        // A family without samples is an error to the encoder.
+        families.retain(|family| !family.get_metric().is_empty());
+        families.sort_by(|a, b| a.name().cmp(b.name()));
+        families
+    }
+}
+
+impl fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telemetry").finish_non_exhaustive()
+    }
 }
 
 async fn metrics(State(telemetry): State<Arc<Telemetry>>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, CONTENT_TYPE_OPENMETRICS)], telemetry.page())
+    ([(CONTENT_TYPE, CONTENT_TYPE_TEXT)], telemetry.page())
 }
 
-// === impl InFlightCollector ===
-
-impl Collector for InFlightCollector {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let (by_address, total) = self.0.in_flight();
-        let sum = ConstGauge::new(total as i64);
-        let help = "Requests picked for and not ended";
-        sum.encode(encoder.encode_descriptor("kthena_router_in_flight_requests", help, None, sum.metric_type())?)?;
-        let help = "Requests picked for an endpoint and not ended";
-        let name = "kthena_router_endpoint_in_flight_requests";
-        let mut family = encoder.encode_descriptor(name, help, None, sum.metric_type())?;
-        for (address, count) in by_address {
-            let labels = [("endpoint", &*address)];
-            ConstGauge::new(i64::from(count)).encode(family.encode_family(&labels)?)?;
-        }
-        Ok(())
+impl Source for Configuration {
+    fn collect(&self) -> Vec<MetricFamily> {
+        let kind = MetricType::GAUGE;
+        let gauge = |name: &str, help: &str, gauge: &Gauge| single(name, help, kind, gauge.get() as f64);
+        let version = vec![sample(vec![pair("version", env!("CARGO_PKG_VERSION"))], kind, 1.0)];
+        vec![
+            gauge("kthena_router_table_version", "Version of the routing table that is published", &self.table_version),
+            gauge("kthena_router_config_problems", "Problems of the configuration in force", &self.config_problems),
+            family("kthena_router_build_info", "1, labelled with the version that runs", kind, version),
+        ]
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{
 };
 use kthena_core::scheduling::Profile;
 use kthena_core::wire;
+use kthena_ext_proc::access_log::AccessLog;
+use kthena_ext_proc::telemetry::Telemetry;
 use kthena_ext_proc::{Picker, Pools, routes};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,9 +25,11 @@ async fn serve() -> (Arc<Picker>, Client) {
     let picker = Picker::new(Profile::default());
     let endpoint = (SocketAddr::from(([10, 0, 0, 1], 8000)), "default/p".to_owned());
     picker.publish(Pools::new([("default/a".to_owned(), vec![endpoint])]));
+    let telemetry = Arc::new(Telemetry::new(&picker, &Arc::default()));
+    let log = AccessLog::new(Arc::clone(&picker), telemetry, Arc::default(), None);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let served = Server::builder().add_routes(routes(Arc::clone(&picker)));
+    let served = Server::builder().add_routes(routes(Arc::clone(&picker), log));
     tokio::spawn(served.serve_with_incoming(TcpListenerStream::new(listener)));
     (picker, Client::connect(format!("http://{address}")).await.unwrap())
 }

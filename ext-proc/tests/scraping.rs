@@ -96,7 +96,7 @@ impl Scraper {
 
     fn at(interval: Duration, engines: &[&Served]) -> Self {
         let picker = Picker::new(Profile::default());
-        let telemetry = Arc::new(Telemetry::new(&picker));
+        let telemetry = Arc::new(Telemetry::new(&picker, &Arc::default()));
         let task = tokio::spawn(follow(Arc::clone(&picker), interval, Arc::clone(&telemetry.scrape))).abort_handle();
         let scraper = Self { picker, telemetry, task };
         scraper.publish(engines);

@@ -1,5 +1,9 @@
 //! What the router is started with.
 
+mod access_log;
+
+pub use access_log::AccessLogOptions;
+
 use crate::source::endpoints::Endpoint;
 use clap::Args;
 use kthena_crds as crds;
@@ -51,6 +55,10 @@ pub struct Options {
     /// How often engines are asked for their metrics (such as 1s, 500ms).
     #[arg(long, env = "METRICS_SCRAPE_INTERVAL", value_name = "DURATION", default_value = "1s")]
     pub metrics_scrape_interval: String,
+
+    /// What is said of each request.
+    #[command(flatten)]
+    pub access_log: AccessLogOptions,
 
     /// Let nobody else listen where Envoy does, so that a second run is refused and takes no connections.
     #[arg(long, hide = true)]

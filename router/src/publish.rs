@@ -5,6 +5,7 @@
 
 use crate::source::Snapshot;
 use kthena_core::config::Compiled;
+use kthena_core::routing::{Table, Target};
 use kthena_crds::Problem;
 use kthena_envoy::xds::Cache;
 use kthena_envoy::{DataPlane, Renderer, Settings, Wiring, compile};
@@ -102,6 +103,7 @@ impl Publisher {
             (target.clone(), Pool { engine: Some(pool.engine), endpoints: pool.endpoints.clone() })
         });
         self.picker.publish(Pools::new(pools));
+        self.telemetry.configured(names(&data_plane.table));
         self.telemetry.table_version.set(i64::try_from(self.version).unwrap_or(i64::MAX));
         let (routes, endpoints) = (data_plane.table.routes.len(), data_plane.endpoints.len());
         let servers = data_plane.picker.len();
@@ -130,6 +132,19 @@ impl Publisher {
 
 fn lines(snapshot: &Snapshot, compiled: &[Problem]) -> BTreeSet<String> {
     snapshot.problems.iter().chain(compiled).map(ToString::to_string).collect()
+}
+
+/// Every name in a table: what clients ask for, ModelRoutes, where they lead, and what engines are asked for.
+fn names(table: &Table) -> impl Iterator<Item = String> {
+    let routes = table.routes.iter().flat_map(|route| [Some(&route.name), route.model.as_ref()]);
+    let adapters = table.routes.iter().flat_map(|route| &route.adapters);
+    let servers = table.servers.iter().flat_map(|server| [Some(&server.name), server.model.as_ref()]);
+    let targets = table.routes.iter().flat_map(|route| &route.rules).flat_map(|rule| &rule.targets);
+    let providers = targets.filter_map(|target| match target {
+        Target::Provider { name, .. } => Some(name),
+        Target::Server { .. } => None,
+    });
+    routes.chain(servers).flatten().chain(adapters).chain(providers).cloned()
 }
 
 /// The compile settings that the options and the configuration file give.

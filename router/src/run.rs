@@ -10,12 +10,17 @@ use axum::{Json, Router, routing::get};
 use futures::FutureExt;
 use kthena_envoy::Settings;
 use kthena_envoy::xds::{self, Cache};
+use kthena_ext_proc::access_log::{AccessLog, Counts, Writer};
 use kthena_ext_proc::debug::Debug;
 use kthena_ext_proc::telemetry::Telemetry;
 use kthena_ext_proc::{Picker, scrape};
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 use tonic::service::Routes;
+
+/// How long the access log's last lines may take.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Runs the router until `shutdown`.
 ///
@@ -40,7 +45,10 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + '
     let picker_socket = bind_unix(&wiring.sockets.picker)?;
 
     let picker = Picker::new(config.profile);
-    let telemetry = Arc::new(Telemetry::new(&picker));
+    let counts = Arc::default();
+    let telemetry = Arc::new(Telemetry::new(&picker, &counts));
+    let writer = writer(&options, &counts)?;
+    let access_log = AccessLog::new(Arc::clone(&picker), Arc::clone(&telemetry), counts, writer);
     let debug = Arc::new(Debug { resources: ArcSwap::default(), picker: Arc::clone(&picker) });
     let cache = Cache::new();
 
@@ -66,15 +74,26 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + '
     let ads = Routes::new(xds::Server::new(cache.clone()).into_service());
     let pages = debug.routes().merge(xds_page(cache));
     let scraping = scrape::follow(Arc::clone(&picker), scrape_interval, Arc::clone(&telemetry.scrape));
-    tokio::select! {
+    let services = kthena_ext_proc::routes(picker, Arc::clone(&access_log));
+    let done = tokio::select! {
         () = shutdown.clone() => Ok(()),
         () = publisher.follow(snapshots) => anyhow::bail!("the source of the objects ended"),
         () = scraping => anyhow::bail!("the scraping ended"),
         done = grpc(xds_socket, ads, shutdown.clone()) => done,
-        done = grpc(picker_socket, kthena_ext_proc::routes(picker), shutdown.clone()) => done,
-        done = axum::serve(metrics, telemetry.routes()).into_future() => Ok(done?),
-        done = axum::serve(debug_listener, pages).into_future() => Ok(done?),
-    }
+        done = grpc(picker_socket, services, shutdown.clone()) => done,
+        done = axum::serve(metrics, telemetry.routes()).into_future() => done.map_err(Into::into),
+        done = axum::serve(debug_listener, pages).into_future() => done.map_err(Into::into),
+    };
+    tokio::task::spawn_blocking(move || access_log.finish(LAST_LINES)).await?;
+    done
+}
+
+/// The access log's writer, unless nothing is to be written.
+fn writer(options: &Options, counts: &Arc<Counts>) -> anyhow::Result<Option<Writer>> {
+    let (settings, warnings) = options.access_log.settings();
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let start = |(format, output)| Writer::start(format, output, Arc::clone(counts));
+    Ok(settings.map(start).transpose()?)
 }
 
 /// `GET /debug/xds`: what Envoy made of the configuration, by type.

@@ -1,17 +1,22 @@
 //! One request: Envoy's callbacks handed to the session, its outcomes to Envoy.
 
 use crate::table::routes;
-use kthena_core::reply::{Refusal, Reply};
-use kthena_core::session::{Answer, Forward, Head, Opening, Session};
+use kthena_core::access_log::Facts;
+use kthena_core::reply::Refusal;
+use kthena_core::session::{Answer, Forward, Head, Local, Opening, Session};
 use kthena_core::wire;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
+use std::time::Instant;
 
-/// Filter state (`wasm.kthena.usage` to access logs): prompt, completion and total tokens as `p/c/t`.
-const USAGE: &str = "kthena.usage";
+/// One request.
+pub(crate) struct Stream {
+    start: Instant,
+    state: State,
+}
 
 /// A request's state between callbacks.
-pub(crate) enum Stream {
+enum State {
     /// Before the headers.
     New,
     /// The headers are held while the body is scanned.
@@ -21,18 +26,18 @@ pub(crate) enum Stream {
     /// Not ours: Envoy's own routes answer.
     Passed,
     /// We answered.
-    Answered,
+    Answered(Box<Facts>),
 }
 
 // === impl Stream ===
 
 impl Stream {
     pub(crate) fn new() -> Self {
-        Self::New
+        Self { start: Instant::now(), state: State::New }
     }
 
-    fn reply(&mut self, reply: &Reply) -> Action {
-        *self = Self::Answered;
+    fn reply(&mut self, Local { reply, facts }: Local) -> Action {
+        self.state = State::Answered(facts);
         self.set_http_request_header(wire::LOCAL_REPLY, Some("1"));
         let headers = vec![("content-type", "application/json")];
         self.send_http_response(u32::from(reply.status), headers, Some(&reply.body));
@@ -48,7 +53,8 @@ impl Stream {
             let prefix_len = forward.rewrite.prefix_len();
             let prefix = self.get_http_request_body(0, prefix_len).unwrap_or_default();
             if prefix.len() != prefix_len {
-                return self.reply(&Refusal::BodyUnavailable.reply(forward.shape));
+                let facts = forward.answer.facts();
+                return self.reply(Local::refuse(&Refusal::BodyUnavailable, forward.shape, facts));
             }
             let edited = forward.rewrite.apply(&prefix);
             self.set_http_request_body(0, prefix_len, &edited);
@@ -57,15 +63,26 @@ impl Stream {
                 self.set_http_request_header("content-length", Some(&length.to_string()));
             }
         }
-        *self = Self::Forwarded(Box::new(forward.answer));
+        self.state = State::Forwarded(Box::new(forward.answer));
         Action::Continue
     }
 
+    /// The session, taken out, while the body is read.
+    fn body(&mut self) -> Option<Box<Session>> {
+        match std::mem::replace(&mut self.state, State::Passed) {
+            State::Body(session) => Some(session),
+            other => {
+                self.state = other;
+                None
+            }
+        }
+    }
+
     fn finish(&mut self, body: usize) -> Action {
-        let Self::Body(session) = std::mem::replace(self, Self::Passed) else { return Action::Continue };
-        match session.finish(&routes(), fastrand::u64(..)) {
+        let Some(session) = self.body() else { return Action::Continue };
+        match session.finish(&routes(), fastrand::u64(..), self.start.elapsed()) {
             Ok(forward) => self.forward(forward, body),
-            Err(reply) => self.reply(&reply),
+            Err(local) => self.reply(local),
         }
     }
 }
@@ -80,13 +97,13 @@ impl HttpContext for Stream {
         }
         match head.open(&routes(), fastrand::u64(..)) {
             Opening::Pass => {
-                *self = Self::Passed;
+                self.state = State::Passed;
                 Action::Continue
             }
-            Opening::Reply(reply) => self.reply(&reply),
+            Opening::Reply(local) => self.reply(local),
             Opening::Forward(forward) => self.forward(*forward, 0),
             Opening::Body(session) => {
-                *self = Self::Body(session);
+                self.state = State::Body(session);
                 Action::Pause
             }
         }
@@ -94,37 +111,39 @@ impl HttpContext for Stream {
 
     /// `size` is all that is buffered so far: paused bodies accumulate in Envoy.
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        let fed = match self {
-            Self::Body(session) => session.bytes(),
-            Self::Answered => return Action::Pause,
-            Self::New | Self::Passed | Self::Forwarded(_) => return Action::Continue,
+        let fed = match &self.state {
+            State::Body(session) => session.bytes(),
+            State::Answered(_) => return Action::Pause,
+            State::New | State::Passed | State::Forwarded(_) => return Action::Continue,
         };
         let chunk = if size > fed { self.get_http_request_body(fed, size - fed) } else { None };
-        let Self::Body(session) = self else { return Action::Continue };
-        if let Err(reply) = session.feed(&chunk.unwrap_or_default()) {
-            return self.reply(&reply);
+        let State::Body(session) = &mut self.state else { return Action::Continue };
+        if let Err(local) = session.feed(&chunk.unwrap_or_default()) {
+            return self.reply(local);
         }
         if end_of_stream { self.finish(size) } else { Action::Pause }
     }
 
     /// A request may end in trailers, where its body is out of reach: it passes if nothing needs editing.
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        let Self::Body(session) = std::mem::replace(self, Self::Passed) else { return Action::Continue };
-        let shape = session.shape();
-        match session.finish(&routes(), fastrand::u64(..)) {
+        let Some(session) = self.body() else { return Action::Continue };
+        match session.finish(&routes(), fastrand::u64(..), self.start.elapsed()) {
             Ok(forward) if forward.rewrite.is_empty() => self.forward(forward, 0),
-            Ok(_) => self.reply(&Refusal::InvalidBody("request trailers are not supported".to_owned()).reply(shape)),
-            Err(reply) => self.reply(&reply),
+            Ok(forward) => {
+                let refusal = Refusal::InvalidBody("request trailers are not supported".to_owned());
+                self.reply(Local::refuse(&refusal, forward.shape, forward.answer.facts()))
+            }
+            Err(local) => self.reply(local),
         }
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        if end_of_stream || !matches!(self, Self::Forwarded(_)) {
+        if end_of_stream || !matches!(self.state, State::Forwarded(_)) {
             return Action::Continue;
         }
         let content_type = self.get_http_response_header_bytes("content-type").unwrap_or_default();
         let encoding = self.get_http_response_header_bytes("content-encoding").unwrap_or_default();
-        let Self::Forwarded(answer) = self else { return Action::Continue };
+        let State::Forwarded(answer) = &mut self.state else { return Action::Continue };
         if answer.start(&content_type, &encoding) {
             self.remove_http_response_header("content-length");
         }
@@ -132,20 +151,26 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        if !matches!(self, Self::Forwarded(answer) if answer.reads()) {
+        if !matches!(&self.state, State::Forwarded(answer) if answer.reads()) {
             return Action::Continue;
         }
         let chunk = self.get_http_response_body(0, size).unwrap_or_default();
-        let Self::Forwarded(answer) = self else { return Action::Continue };
-        let replacement = answer.feed(&chunk, end_of_stream);
-        let usage = if end_of_stream { answer.usage() } else { None };
-        if let Some(bytes) = replacement {
+        let State::Forwarded(answer) = &mut self.state else { return Action::Continue };
+        if let Some(bytes) = answer.feed(&chunk, end_of_stream, self.start.elapsed()) {
             self.set_http_response_body(0, size, &bytes);
         }
-        if let Some(usage) = usage {
-            let text = format!("{}/{}/{}", usage.prompt_tokens, usage.completion_tokens, usage.total_tokens);
-            self.set_property(vec![USAGE], Some(text.as_bytes()));
-        }
         Action::Continue
+    }
+
+    /// The request is over, however it ended: Envoy calls this before its access loggers, and after it nothing.
+    fn on_log(&mut self) {
+        let facts = match &self.state {
+            State::Forwarded(answer) => answer.facts(),
+            State::Answered(facts) => Facts::clone(facts),
+            // It ended before its body did.
+            State::Body(_) => Facts::default(),
+            State::New | State::Passed => return,
+        };
+        self.set_property(vec![wire::FACTS], Some(&facts.encode()));
     }
 }

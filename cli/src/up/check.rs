@@ -110,6 +110,7 @@ mod tests {
             debug: any,
             admin: any,
             config: None,
+            access_log: None,
             envoy: None,
             wasm: None,
             simulator: Default::default(),

@@ -2,6 +2,7 @@
 
 use super::http::Http;
 use super::say::say;
+use kthena_router::local::ACCESS_LOG_FLUSH;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
@@ -37,6 +38,8 @@ pub fn drain(admin: SocketAddr, timeout: Duration) {
         };
         let now = Instant::now();
         if active == 0 {
+            // Ended now, Envoy would keep the last requests' lines to itself.
+            thread::sleep(ACCESS_LOG_FLUSH + PAUSE);
             return;
         }
         if now >= deadline {

@@ -12,7 +12,7 @@ use super::say::{print, say};
 use super::served::{self, Served};
 use super::simulate::{Change, Fleet, wait};
 use super::supervisor::{Name, Supervisor};
-use crate::args::UpOptions;
+use crate::args::{AccessLog, UpOptions};
 use kthena_crds::Resources;
 use kthena_router::local::{Settings, Sockets, compile, settings};
 use kthena_router::source::endpoints::Endpoint;
@@ -341,6 +341,19 @@ fn router(options: &UpOptions, checked: &Checked, manifests: &[PathBuf], run_dir
     flag("--run-dir", &run_dir.path());
     flag("--wasm", &checked.wasm);
     options.config.iter().for_each(|path| flag("--config", path));
+    // Without a word here, the environment is the router's too.
+    match options.access_log {
+        None => {}
+        Some(AccessLog::Off) => flag("--access-log-enabled", &"false"),
+        Some(AccessLog::Text) => {
+            flag("--access-log-enabled", &"true");
+            flag("--access-log-format", &"text");
+        }
+        Some(AccessLog::Json) => {
+            flag("--access-log-enabled", &"true");
+            flag("--access-log-format", &"json");
+        }
+    }
     // The ports were tried and let go: whoever came between is not to share them with us.
     arguments.push("--exclusive".into());
     // The report says the same.

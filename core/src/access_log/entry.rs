@@ -1,5 +1,6 @@
 //! A finished request, as the access log and the metrics see it.
 
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Everything that is known of a request once it has ended, however it ended.
@@ -44,7 +45,7 @@ pub struct Entry {
 /// Why a request failed, in upstream's vocabulary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The access log's `error.type`: `request_parsing`, `route_not_found`, `pod_discovery`, `scheduling`, `proxy`.
+    /// The access log's `error.type`: the name of a [`Kind`](super::Kind).
     pub kind: &'static str,
     /// For people.
     pub message: String,
@@ -62,7 +63,7 @@ pub struct Bound {
 }
 
 /// Tokens of a request.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Of the prompt.
     pub input: u64,
@@ -84,16 +85,24 @@ pub struct Phases {
 }
 
 /// The pace of a streamed answer, measured where its chunks pass.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Chunks {
     /// From the client's first byte to the answer's first chunk with content: time to first token.
     pub first: Duration,
-    /// From that chunk to the last one.
+    /// From that chunk to the last one: the sum of the gaps.
     pub span: Duration,
     /// Gaps between chunks, counted by [`Chunks::BOUNDS`]; the last counts what is beyond.
     pub gaps: [u32; Chunks::BUCKETS],
-    /// The sum of the gaps.
-    pub gaps_sum: Duration,
+}
+
+// === impl Entry ===
+
+impl Entry {
+    /// `namespace/name` of the ModelServer that it was bound to.
+    pub fn model_server(&self) -> Option<&str> {
+        let bound = self.bound.as_ref().filter(|bound| bound.backend_type == "model_server")?;
+        Some(&bound.backend)
+    }
 }
 
 // === impl Chunks ===
@@ -103,4 +112,19 @@ impl Chunks {
     pub const BUCKETS: usize = Self::BOUNDS.len() + 1;
     /// Upper bounds of the gaps' buckets in milliseconds, inclusive.
     pub const BOUNDS: [u32; 12] = [5, 10, 20, 30, 40, 50, 75, 100, 200, 500, 1_000, 2_500];
+
+    /// The first chunk with content, that long after the request's start.
+    pub fn begin(first: Duration) -> Self {
+        Self { first, ..Self::default() }
+    }
+
+    /// The next chunk, that long after the request's start.
+    pub fn next(&mut self, at: Duration) {
+        let gap = at.saturating_sub(self.first.saturating_add(self.span));
+        self.span = self.span.saturating_add(gap);
+        let bucket = Self::BOUNDS.iter().filter(|bound| gap > Duration::from_millis((**bound).into())).count();
+        if let Some(count) = self.gaps.get_mut(bucket) {
+            *count = count.saturating_add(1);
+        }
+    }
 }

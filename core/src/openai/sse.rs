@@ -8,12 +8,14 @@
 //! A stream is thousands of small events of which one or two matter: those without the bytes
 //! `"usage"` are never parsed, and events that lie whole in a chunk are never copied.
 
+mod content;
 mod event;
 mod forwarding;
 #[cfg(test)]
 mod tests;
 
 use self::{
+    content::has_content,
     event::{Boundary, data},
     forwarding::Forwarding,
 };
@@ -36,6 +38,7 @@ pub struct UsageReader {
     withheld: bool,
     usage: Option<Usage>,
     events: u64,
+    content: u64,
     done: bool,
 }
 
@@ -62,6 +65,7 @@ impl UsageReader {
             withheld: false,
             usage: None,
             events: 0,
+            content: 0,
             done: false,
         }
     }
@@ -106,6 +110,12 @@ impl UsageReader {
     /// Events with data so far, `[DONE]` not counted.
     pub fn events(&self) -> u64 {
         self.events
+    }
+
+    /// Events so far that the client waits for: from the first one that holds generated text on, all but those
+    /// that only report usage.
+    pub fn content(&self) -> u64 {
+        self.content
     }
 
     /// Whether `[DONE]` was seen: the engine said all that it had to say.
@@ -157,13 +167,22 @@ impl UsageReader {
             return false;
         }
         self.events += 1;
-        if memchr::memmem::find(&data, br#""usage""#).is_none() {
+        let reported = self.report(&data);
+        if !reported && (self.content > 0 || has_content(&data)) {
+            self.content += 1;
+        }
+        self.withhold && reported
+    }
+
+    /// Reads the usage in an event's data, if there is any; answers whether there is nothing else.
+    fn report(&mut self, data: &[u8]) -> bool {
+        if memchr::memmem::find(data, br#""usage""#).is_none() {
             return false;
         }
         let mut answer = AnswerReader::new();
-        answer.feed(&data);
+        answer.feed(data);
         let Some(usage) = answer.usage() else { return false };
         self.usage = usage.counted().or(self.usage);
-        self.withhold && answer.no_choices()
+        answer.no_choices()
     }
 }

@@ -6,6 +6,17 @@ use std::fmt;
 /// What the built-in rule is called in verdicts: an engine asleep answers health checks and no request.
 pub const ASLEEP: &str = "asleep";
 
+/// A step of a decision that has just ended, for whoever holds a clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lap {
+    /// What is done between plugins.
+    Start,
+    /// A filter looked at every endpoint that was left.
+    Filter(&'static str),
+    /// A scorer scored every candidate.
+    Scorer(&'static str),
+}
+
 /// A way of choosing.
 pub struct Profile {
     filters: Vec<Box<dyn Filter>>,
@@ -26,13 +37,29 @@ impl Profile {
     /// Before the filters, endpoints asleep go ([`ASLEEP`]) while there is one awake, even if the filters will
     /// drop that one; when all sleep, all stay.
     pub fn decide(&self, request: &Request<'_>, endpoints: &[Endpoint], random: &mut Random<'_>) -> Decision {
+        self.decide_by_laps(request, endpoints, random, &mut |_| ())
+    }
+
+    /// As [`Profile::decide`]; `lap` hears the end of each step, every plugin's once, in order.
+    pub fn decide_by_laps(
+        &self,
+        request: &Request<'_>,
+        endpoints: &[Endpoint],
+        random: &mut Random<'_>,
+        lap: &mut dyn FnMut(Lap),
+    ) -> Decision {
         let mut verdicts: Vec<Verdict> = endpoints.iter().map(Verdict::of).collect();
         let any_awake = endpoints.iter().any(|endpoint| !endpoint.load.asleep());
         for (endpoint, verdict) in endpoints.iter().zip(&mut verdicts) {
-            let asleep = (any_awake && endpoint.load.asleep()).then_some(ASLEEP);
-            verdict.dropped_by = asleep.or_else(|| {
-                self.filters.iter().find(|filter| !filter.keep(request, endpoint)).map(|filter| filter.name())
-            });
+            verdict.dropped_by = (any_awake && endpoint.load.asleep()).then_some(ASLEEP);
+        }
+        lap(Lap::Start);
+        for filter in &self.filters {
+            let left = endpoints.iter().zip(&mut verdicts).filter(|(_, verdict)| verdict.dropped_by.is_none());
+            for (endpoint, verdict) in left {
+                verdict.dropped_by = (!filter.keep(request, endpoint)).then(|| filter.name());
+            }
+            lap(Lap::Filter(filter.name()));
         }
         let kept: Vec<usize> =
             verdicts.iter().enumerate().filter(|(_, v)| v.dropped_by.is_none()).map(|(index, _)| index).collect();
@@ -40,6 +67,7 @@ impl Profile {
 
         let mut totals = vec![0.0; candidates.len()];
         let mut scores = vec![0.0; candidates.len()];
+        lap(Lap::Start);
         for (scorer, weight) in &self.scorers {
             scores.fill(0.0);
             scorer.score(request, &candidates, random, &mut scores);
@@ -51,6 +79,7 @@ impl Profile {
                     verdict.total = *total;
                 }
             }
+            lap(Lap::Scorer(scorer.name()));
         }
 
         let picks = self.picker.pick(&totals, random).into_iter().filter_map(|pick| kept.get(pick).copied()).collect();

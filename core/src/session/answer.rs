@@ -1,12 +1,16 @@
 //! The engine's answer on its way back: usage is read, and the usage chunk that we asked for withheld.
 
+use crate::access_log::{self, Chunks, Facts};
 use crate::openai::{BodyUsage, Forward, Usage, UsageReader};
+use std::time::Duration;
 
 /// Reads one answer.
 #[derive(Debug)]
 pub struct Answer {
     injected: bool,
     reader: Reader,
+    facts: Facts,
+    chunks: Option<Chunks>,
 }
 
 #[derive(Debug)]
@@ -19,9 +23,14 @@ enum Reader {
 // === impl Answer ===
 
 impl Answer {
-    /// An answer to come; `injected` says that the client did not ask for the usage chunk.
-    pub(super) fn expect(injected: bool) -> Self {
-        Self { injected, reader: Reader::None }
+    /// An answer to come to a request of which that much is known.
+    pub(super) fn expect(facts: Facts) -> Self {
+        Self { injected: false, reader: Reader::None, facts, chunks: None }
+    }
+
+    /// Whether the usage chunk is one that the client did not ask for.
+    pub(super) fn inject(&mut self, injected: bool) {
+        self.injected = injected;
     }
 
     /// Takes the answer's headers. Returns whether its length may change, so that an announced one must go.
@@ -47,8 +56,9 @@ impl Answer {
         !matches!(self.reader, Reader::None)
     }
 
-    /// Takes a chunk; answers what goes to the client in its place, if anything else than itself.
-    pub fn feed(&mut self, chunk: &[u8], last: bool) -> Option<Vec<u8>> {
+    /// Takes a chunk, at that time from the request's start; answers what goes to the client in its place, if
+    /// anything else than itself.
+    pub fn feed(&mut self, chunk: &[u8], last: bool, now: Duration) -> Option<Vec<u8>> {
         match &mut self.reader {
             Reader::None => None,
             Reader::Body(body) => {
@@ -56,7 +66,14 @@ impl Answer {
                 None
             }
             Reader::Stream(stream) => {
+                let before = stream.content();
                 let forward = stream.feed(chunk);
+                if stream.content() > before {
+                    match &mut self.chunks {
+                        None => self.chunks = Some(Chunks::begin(now)),
+                        Some(chunks) => chunks.next(now),
+                    }
+                }
                 if !last {
                     return match forward {
                         Forward::Unchanged => None,
@@ -83,5 +100,12 @@ impl Answer {
             Reader::Stream(stream) => stream.usage(),
             Reader::Body(body) => body.usage(),
         }
+    }
+
+    /// All that is known of the request, for the log.
+    pub fn facts(&self) -> Facts {
+        let usage =
+            self.usage().map(|usage| access_log::Usage { input: usage.prompt_tokens, output: usage.completion_tokens });
+        Facts { usage, chunks: self.chunks.clone(), ..self.facts.clone() }
     }
 }

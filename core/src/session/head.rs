@@ -1,12 +1,18 @@
 //! The headers: what needs no body is settled here.
 
+use super::Local;
 use super::models;
 use super::request::{Forward, Session, route};
-use crate::reply::{Refusal, Reply, Shape};
+use crate::access_log::Facts;
+use crate::reply::{Refusal, Shape};
 use crate::routing::Routes;
 use crate::wire;
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
+use std::time::Duration;
+
+/// What inference requests' paths begin with.
+const API: &str = "/v1/";
 
 /// A request's headers as the client sent them.
 #[derive(Debug, Default)]
@@ -23,7 +29,7 @@ pub enum Opening {
     /// Not an inference request: Envoy's own routes answer it.
     Pass,
     /// We answer.
-    Reply(Reply),
+    Reply(Local),
     /// On its way without a body.
     Forward(Box<Forward>),
     /// Hold the headers and feed the body.
@@ -47,26 +53,27 @@ impl Head {
     ///
     /// Percent-encoding is undone, as engines undo it: `/v1/chat%2Fcompletions` is no other path to them.
     pub(super) fn path(&self) -> Cow<'_, str> {
-        let path = std::str::from_utf8(self.value(":path")).unwrap_or_default();
-        percent_decode_str(path.split(['?', '#']).next().unwrap_or_default()).decode_utf8_lossy()
+        decoded(std::str::from_utf8(self.value(":path")).unwrap_or_default())
     }
 
     /// Starts the request's life. `random` is any uniform value.
     pub fn open(self, routes: &Routes, random: u64) -> Opening {
         let shape = Shape::of_path(&self.path());
-        self.settle(routes, random).unwrap_or_else(|refusal| Opening::Reply(refusal.reply(shape)))
+        let mut facts = Facts::default();
+        let settled = self.settle(routes, random, &mut facts);
+        settled.unwrap_or_else(|refusal| Opening::Reply(Local::refuse(&refusal, shape, facts)))
     }
 
-    fn settle(self, routes: &Routes, random: u64) -> Result<Opening, Refusal> {
+    fn settle(self, routes: &Routes, random: u64, facts: &mut Facts) -> Result<Opening, Refusal> {
         let path = self.path();
         if matches!(&*path, "/healthz" | "/readyz") {
             return Ok(Opening::Pass);
         }
         let reads = matches!(self.value(":method"), b"GET" | b"HEAD");
         if reads && let Some(answer) = models::answer(routes, &path) {
-            return answer.map(Opening::Reply);
+            return answer.map(|reply| Opening::Reply(Local { reply, facts: Box::default() }));
         }
-        if !path.starts_with("/v1/") {
+        if !path.starts_with(API) {
             return Err(Refusal::UnknownPath);
         }
         if !self.has_body {
@@ -74,8 +81,10 @@ impl Head {
             if model.trim().is_empty() {
                 return Err(Refusal::ModelMissing);
             }
-            return route(routes, &self, model, random)
-                .map(|routed| Opening::Forward(Box::new(Forward::new(&self, model, &routed))));
+            *facts = Facts::named(model, routes.has_model(model));
+            let routed = route(routes, &self, model, random)?;
+            let forward = Forward::new(&self, model, &routed, std::mem::take(facts), Duration::ZERO);
+            return Ok(Opening::Forward(Box::new(forward)));
         }
         let limit = routes.table().max_request_body_bytes;
         let announced =
@@ -85,4 +94,14 @@ impl Head {
         }
         Ok(Opening::Body(Box::new(Session::new(self, limit))))
     }
+}
+
+/// Whether a path, with or without its query, is one that inference requests have: those are logged.
+pub fn is_inference(path: &str) -> bool {
+    decoded(path).starts_with(API)
+}
+
+/// A path without its query, its percent-encoding undone.
+fn decoded(path: &str) -> Cow<'_, str> {
+    percent_decode_str(path.split(['?', '#']).next().unwrap_or_default()).decode_utf8_lossy()
 }

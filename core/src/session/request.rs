@@ -1,10 +1,12 @@
 //! The body: scanned as it arrives, judged when it is whole.
 
-use super::{Answer, Head};
+use super::{Answer, Head, Local};
+use crate::access_log::Facts;
 use crate::openai::{Model, Rewrite, Scanner};
-use crate::reply::{Refusal, Reply, Shape};
+use crate::reply::{Refusal, Shape};
 use crate::routing::{Query, Resolution, Routed, Routes};
 use crate::wire;
+use std::time::Duration;
 
 /// Outcomes after which another endpoint is tried: it could not be reached, it went away or took too
 /// long before its first byte, or it answered with a 5xx. An engine's 4xx is an answer.
@@ -54,7 +56,7 @@ impl Session {
     ///
     /// # Errors
     /// The answer to a body that is too large or no JSON object; nothing more is to be fed then.
-    pub fn feed(&mut self, chunk: &[u8]) -> Result<(), Reply> {
+    pub fn feed(&mut self, chunk: &[u8]) -> Result<(), Local> {
         let refusal = if (self.scanner.bytes() + chunk.len()) as u64 > self.limit {
             Refusal::BodyTooLarge { limit: self.limit }
         } else {
@@ -63,32 +65,35 @@ impl Session {
                 Err(error) => Refusal::InvalidBody(error.to_string()),
             }
         };
-        Err(refusal.reply(self.shape()))
+        Err(Local::refuse(&refusal, self.shape(), Facts::default()))
     }
 
-    /// Judges the whole body. `random` is any uniform value.
+    /// Judges the whole body, at that time from the request's start. `random` is any uniform value.
     ///
     /// # Errors
     /// The answer to a request that no engine will see.
-    pub fn finish(self, routes: &Routes, random: u64) -> Result<Forward, Reply> {
+    pub fn finish(self, routes: &Routes, random: u64, now: Duration) -> Result<Forward, Local> {
         let shape = self.shape();
-        self.judge(routes, random).map_err(|refusal| refusal.reply(shape))
+        let mut facts = Facts::default();
+        self.judge(routes, random, now, &mut facts).map_err(|refusal| Local::refuse(&refusal, shape, facts))
     }
 
-    fn judge(self, routes: &Routes, random: u64) -> Result<Forward, Refusal> {
+    /// Leaves in `facts` what was found out before a refusal.
+    fn judge(self, routes: &Routes, random: u64, now: Duration, facts: &mut Facts) -> Result<Forward, Refusal> {
         let scan = self.scanner.finish().map_err(|error| Refusal::InvalidBody(error.to_string()))?;
         let Model::Name { name, .. } = &scan.model else { return Err(Refusal::ModelMissing) };
         if name.trim().is_empty() {
             return Err(Refusal::ModelMissing);
         }
+        *facts = Facts::named(name, routes.has_model(name));
         let path = self.head.path();
         if scan.prompt.kind.is_none() && needs_prompt(&path) {
             return Err(Refusal::PromptMissing);
         }
         let routed = route(routes, &self.head, name, random)?;
-        let mut forward = Forward::new(&self.head, name, &routed);
+        let mut forward = Forward::new(&self.head, name, &routed, std::mem::take(facts), now);
         forward.rewrite = Rewrite::plan(&scan, routed.rewrite, reports_usage_on_request(&path));
-        forward.answer = Answer::expect(forward.rewrite.adds_usage());
+        forward.answer.inject(forward.rewrite.adds_usage());
         Ok(forward)
     }
 }
@@ -96,12 +101,19 @@ impl Session {
 // === impl Forward ===
 
 impl Forward {
-    pub(super) fn new(head: &Head, model: &str, routed: &Routed<'_>) -> Self {
+    pub(super) fn new(head: &Head, model: &str, routed: &Routed<'_>, facts: Facts, now: Duration) -> Self {
         let server = routed.server;
+        let upstream_model = routed.rewrite.unwrap_or(model);
+        let facts = Facts {
+            model_route: Some(routed.route.name.clone()),
+            target: Some((server.name.clone(), upstream_model.to_owned())),
+            forwarded: Some(now),
+            ..facts
+        };
         let mut set = vec![
             (wire::TARGET, server.name.clone()),
             (wire::MODEL, header_value(model)),
-            (wire::UPSTREAM_MODEL, header_value(routed.rewrite.unwrap_or(model))),
+            (wire::UPSTREAM_MODEL, header_value(upstream_model)),
             (wire::ROUTE, routed.route.name.clone()),
             (wire::BACKOFF, server.backoff.name().to_owned()),
             (wire::envoy::RETRY_ON, RETRY_ON.to_owned()),
@@ -122,7 +134,7 @@ impl Forward {
             set,
             rewrite: Rewrite::default(),
             content_length,
-            answer: Answer::expect(false),
+            answer: Answer::expect(facts),
             shape: Shape::of_path(&head.path()),
         }
     }

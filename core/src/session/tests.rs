@@ -1,7 +1,11 @@
 use super::*;
+use crate::access_log::{Chunks, Facts, Kind, Usage};
 use crate::routing::{BackoffClass, Routes, Rule, RuleMatch, Server, ServerState, Table, Target, TargetRoute};
 use crate::wire;
 use serde_json::{Value, json};
+use std::time::Duration;
+
+const NOW: Duration = Duration::from_millis(7);
 
 fn routes(limit: u64) -> Routes {
     routes_to(limit, false)
@@ -35,16 +39,16 @@ fn head(method: &str, path: &str, headers: &[(&str, &str)]) -> Head {
 /// A whole request: `Ok` is what the engine would get.
 fn send(path: &str, body: &[u8], chunk: usize) -> Result<(Forward, Vec<u8>), (u16, Value)> {
     let routes = routes(1 << 20);
-    let refuse = |reply: crate::reply::Reply| (reply.status, serde_json::from_slice(&reply.body).unwrap());
+    let refuse = |local: Local| (local.reply.status, serde_json::from_slice(&local.reply.body).unwrap());
     let mut session = match head("POST", path, &[("accept-encoding", "gzip")]).open(&routes, 0) {
         Opening::Body(session) => session,
-        Opening::Reply(reply) => return Err(refuse(reply)),
+        Opening::Reply(local) => return Err(refuse(local)),
         other => panic!("{other:?}"),
     };
     for piece in body.chunks(chunk) {
         session.feed(piece).map_err(refuse)?;
     }
-    let forward = session.finish(&routes, 0).map_err(refuse)?;
+    let forward = session.finish(&routes, 0, NOW).map_err(refuse)?;
     let (prefix, rest) = body.split_at(forward.rewrite.prefix_len());
     let sent = [&forward.rewrite.apply(prefix), rest].concat();
     Ok((forward, sent))
@@ -78,7 +82,7 @@ fn only_where_the_picker_may_fail_open_are_the_model_server_s_endpoints_named() 
         let routes = routes_to(1 << 20, fail_close);
         let Opening::Body(mut session) = head("POST", "/v1/completions", &[]).open(&routes, 0) else { panic!() };
         session.feed(br#"{"model":"virtual","prompt":"x"}"#).unwrap();
-        let forward = session.finish(&routes, 0).unwrap();
+        let forward = session.finish(&routes, 0, NOW).unwrap();
         let set = |name: &str| forward.set.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str());
         assert_eq!((set(wire::TARGET), set(wire::SUBSET)), (Some("default/small"), subset));
     }
@@ -147,14 +151,14 @@ fn any_other_json_with_a_model_goes_through() {
 fn a_body_over_the_limit_is_refused_announced_or_not() {
     let routes = routes(10);
     let announced = head("POST", "/v1/messages", &[("content-length", "11")]).open(&routes, 0);
-    let Opening::Reply(reply) = announced else { panic!("{announced:?}") };
-    assert_eq!(reply.status, 413);
-    let error: Value = serde_json::from_slice(&reply.body).unwrap();
+    let Opening::Reply(local) = announced else { panic!("{announced:?}") };
+    assert_eq!(local.reply.status, 413);
+    let error: Value = serde_json::from_slice(&local.reply.body).unwrap();
     assert_eq!(error["error"]["type"], "request_too_large");
 
     let Opening::Body(mut session) = head("POST", "/v1/completions", &[]).open(&routes, 0) else { panic!("a body") };
     session.feed(b"{\"model\": ").unwrap();
-    assert_eq!(session.feed(b"\"").unwrap_err().status, 413);
+    assert_eq!(session.feed(b"\"").unwrap_err().reply.status, 413);
 }
 
 #[test]
@@ -165,8 +169,8 @@ fn without_a_body_the_header_names_the_model() {
     assert_eq!(forward.set[0], (wire::TARGET, "default/small".to_owned()));
     for headers in [&[][..], &[(wire::MODEL, " ")], &[(wire::MODEL, "other")]] {
         let opening = head("GET", "/v1/anything", headers).open(&routes, 0);
-        let Opening::Reply(reply) = opening else { panic!("{opening:?}") };
-        assert_eq!(reply.status, 404);
+        let Opening::Reply(local) = opening else { panic!("{opening:?}") };
+        assert_eq!(local.reply.status, 404);
     }
 }
 
@@ -174,7 +178,7 @@ fn without_a_body_the_header_names_the_model() {
 fn models_are_answered_from_the_table() {
     let routes = routes(10);
     let get = |path: &str| match head("GET", path, &[]).open(&routes, 0) {
-        Opening::Reply(reply) => (reply.status, serde_json::from_slice::<Value>(&reply.body).unwrap()),
+        Opening::Reply(local) => (local.reply.status, serde_json::from_slice::<Value>(&local.reply.body).unwrap()),
         other => panic!("{other:?}"),
     };
     let model = json!({"id": "virtual", "object": "model", "created": 0, "owned_by": "kthena"});
@@ -209,8 +213,14 @@ fn a_name_that_no_header_can_carry_is_masked_there() {
     let routes = Routes::new(table);
     let Opening::Body(mut session) = head("POST", "/v1/completions", &[]).open(&routes, 0) else { panic!("a body") };
     session.feed(json!({"model": name, "prompt": "x"}).to_string().as_bytes()).unwrap();
-    let forward = session.finish(&routes, 0).unwrap();
+    let forward = session.finish(&routes, 0, NOW).unwrap();
     assert!(forward.set.contains(&(wire::MODEL, "virtual??x-evil: 1?".to_owned())));
+}
+
+fn answer(injected: bool) -> Answer {
+    let mut answer = Answer::expect(Facts::named("virtual", true));
+    answer.inject(injected);
+    answer
 }
 
 #[test]
@@ -220,12 +230,12 @@ fn the_usage_chunk_that_we_asked_for_is_read_and_withheld() {
     let stream = format!("{chunk}{usage}data: [DONE]\n\n");
     for injected in [true, false] {
         for size in [1, 13, stream.len()] {
-            let mut answer = Answer::expect(injected);
+            let mut answer = answer(injected);
             assert_eq!(answer.start(b"text/event-stream; charset=utf-8", b""), injected);
             let pieces: Vec<_> = stream.as_bytes().chunks(size).collect();
             let mut got = Vec::new();
             for (index, piece) in pieces.iter().enumerate() {
-                got.extend(answer.feed(piece, index + 1 == pieces.len()).unwrap_or_else(|| piece.to_vec()));
+                got.extend(answer.feed(piece, index + 1 == pieces.len(), NOW).unwrap_or_else(|| piece.to_vec()));
             }
             let expected = if injected { format!("{chunk}data: [DONE]\n\n") } else { stream.clone() };
             assert_eq!(String::from_utf8(got).unwrap(), expected, "injected {injected}, chunks of {size}");
@@ -237,17 +247,93 @@ fn the_usage_chunk_that_we_asked_for_is_read_and_withheld() {
 
 #[test]
 fn an_encoded_answer_passes_untouched() {
-    let mut answer = Answer::expect(true);
+    let mut answer = answer(true);
     assert!(!answer.start(b"text/event-stream", b"gzip"));
     assert!(!answer.reads());
-    assert_eq!(answer.feed(b"\x1f\x8b", true), None);
+    assert_eq!(answer.feed(b"\x1f\x8b", true, NOW), None);
 }
 
 #[test]
 fn a_whole_answers_usage_is_read() {
-    let mut answer = Answer::expect(false);
+    let mut answer = answer(false);
     answer.start(b"application/json", b"");
-    answer.feed(br#"{"choices":[{}],"usage":{"prompt_tokens":3,"#, false);
-    answer.feed(br#""completion_tokens":2,"total_tokens":5}}"#, true);
+    answer.feed(br#"{"choices":[{}],"usage":{"prompt_tokens":3,"#, false, NOW);
+    answer.feed(br#""completion_tokens":2,"total_tokens":5}}"#, true, NOW);
     assert_eq!(answer.usage().unwrap().total_tokens, 5);
+}
+
+#[test]
+fn the_log_is_told_whereto_a_request_went_and_when() {
+    let (forward, _) = send("/v1/completions", br#"{"model":"virtual","prompt":"x"}"#, 64).unwrap();
+    let expected = Facts {
+        model_route: Some("default/chat".into()),
+        target: Some(("default/small".into(), "org/small".into())),
+        forwarded: Some(NOW),
+        ..Facts::named("virtual", true)
+    };
+    assert_eq!(forward.answer.facts(), expected);
+}
+
+#[test]
+fn the_log_is_told_of_what_is_refused_and_for_which_model() {
+    let routes = routes(1 << 20);
+    for (body, model, known, kind, message) in [
+        ("{}", "", false, Kind::RequestParsing, "model not found"),
+        ("{}{}", "", false, Kind::RequestParsing, "invalid request body"),
+        (r#"{"model":"virtual"}"#, "virtual", true, Kind::PromptParsing, "prompt not found"),
+        (r#"{"model":"other","prompt":"x"}"#, "other", false, Kind::RouteNotFound, "route not found"),
+    ] {
+        let Opening::Body(mut session) = head("POST", "/v1/completions", &[]).open(&routes, 0) else {
+            panic!("a body")
+        };
+        let judged = session.feed(body.as_bytes()).and_then(|()| session.finish(&routes, 0, NOW));
+        let facts = judged.unwrap_err().facts;
+        let (got, text) = facts.refusal.clone().unwrap();
+        assert_eq!((facts.model.as_str(), facts.model_known, got), (model, known, kind), "{body}");
+        assert!(text.starts_with(message), "{body}: {text}");
+    }
+    let opening = head("GET", "/v1/anything", &[(wire::MODEL, "other")]).open(&routes, 0);
+    let Opening::Reply(local) = opening else { panic!("{opening:?}") };
+    assert_eq!(
+        (local.facts.model.as_str(), local.facts.refusal.map(|(kind, _)| kind)),
+        ("other", Some(Kind::RouteNotFound))
+    );
+}
+
+#[test]
+fn the_pace_of_a_stream_begins_with_its_first_word_and_leaves_its_usage_out() {
+    let ms = Duration::from_millis;
+    let mut answer = answer(true);
+    answer.start(b"text/event-stream", b"");
+    let word = "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\n";
+    let (half, rest) = word.split_at(20);
+    for (at, chunk) in [
+        (10, "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n"),
+        (30, &[word, word].concat()),
+        (41, half),
+        (60, rest),
+        (64, "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"),
+        (90, "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":3}}\n\ndata: [DONE]\n\n"),
+    ] {
+        answer.feed(chunk.as_bytes(), at == 90, ms(at));
+    }
+    let facts = answer.facts();
+    let mut gaps = [0; Chunks::BUCKETS];
+    (gaps[0], gaps[3]) = (1, 1);
+    assert_eq!(facts.chunks, Some(Chunks { first: ms(30), span: ms(34), gaps }));
+    assert_eq!(facts.usage, Some(Usage { input: 3, output: 3 }));
+}
+
+#[test]
+fn only_inference_paths_are_logged() {
+    for (path, logged) in [
+        ("/v1/models?x", true),
+        ("/v1%2Fchat", true),
+        ("/%76%31/chat", true),
+        ("/v1", false),
+        ("/healthz", false),
+        ("", false),
+    ] {
+        assert_eq!(is_inference(path), logged, "{path}");
+    }
 }

@@ -4,11 +4,13 @@
 //! The input is a path, a model header, a body and an answer, one a line except for the last, which takes the rest.
 
 use crate::somewhere;
+use kthena_core::access_log::Facts;
 use kthena_core::routing::{
     BackoffClass, Pattern, Regex, Routes, Rule, RuleMatch, Server, ServerState, Table, Target, TargetRoute,
 };
-use kthena_core::session::{Forward, Head, Opening};
+use kthena_core::session::{Forward, Head, Local, Opening};
 use serde_json::Value;
+use std::time::Duration;
 
 /// What became of a request, as far as it can be compared.
 #[derive(Debug, PartialEq)]
@@ -50,20 +52,27 @@ fn request<'a>(
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_vec())).to_vec();
     match (Head { headers, has_body: !chunks.is_empty() }).open(routes, 7) {
         Opening::Pass => Outcome::Passed,
-        Opening::Reply(reply) => Outcome::Refused(reply.status, reply.body),
+        Opening::Reply(local) => refused(local),
         Opening::Forward(forward) => forwarded(*forward, &[], answer),
         Opening::Body(mut session) => {
             for chunk in &chunks {
-                if let Err(reply) = session.feed(chunk) {
-                    return Outcome::Refused(reply.status, reply.body);
+                if let Err(local) = session.feed(chunk) {
+                    return refused(local);
                 }
             }
-            match session.finish(routes, 7) {
-                Err(reply) => Outcome::Refused(reply.status, reply.body),
+            match session.finish(routes, 7, Duration::from_millis(1)) {
+                Err(local) => refused(local),
                 Ok(forward) => forwarded(forward, &chunks.concat(), answer),
             }
         }
     }
+}
+
+/// What the log would say of it survives the wire.
+fn refused(local: Local) -> Outcome {
+    let Local { reply, facts } = local;
+    assert_eq!(Facts::decode(&facts.encode()).as_ref(), Ok(&*facts));
+    Outcome::Refused(reply.status, reply.body)
 }
 
 fn forwarded(mut forward: Forward, body: &[u8], answer: &[u8]) -> Outcome {
@@ -75,8 +84,8 @@ fn forwarded(mut forward: Forward, body: &[u8], answer: &[u8]) -> Outcome {
     for content_type in [&b"text/event-stream"[..], b"application/json", answer] {
         forward.answer.start(content_type, b"");
         let (first, rest) = answer.split_at(somewhere(answer));
-        forward.answer.feed(first, false);
-        forward.answer.feed(rest, true);
+        forward.answer.feed(first, false, Duration::from_millis(2));
+        forward.answer.feed(rest, true, Duration::from_millis(3));
     }
     Outcome::Forwarded(forward.set, sent)
 }

@@ -2,6 +2,7 @@
 //!
 //! One program for all files, so that it is linked once; each file is one idea.
 
+mod access_log;
 mod bodies;
 mod endpoint;
 mod endurance;
@@ -11,6 +12,7 @@ mod examples;
 mod hostile;
 mod limits;
 mod live;
+mod metrics;
 mod models;
 mod picker;
 mod scraping;

@@ -1,7 +1,7 @@
-//! CDS: all engines in one cluster, and the picker.
+//! CDS: all engines in one cluster, the picker, and the access log.
 
 use super::endpoints::KEY;
-use super::{ENGINES, PICKER, ads, duration, pipe, uint32};
+use super::{ENGINES, ads, duration, pipe, uint32};
 use crate::xds::Resource;
 use envoy_types::pb::envoy::config::cluster::v3::{
     CircuitBreakers, Cluster, LoadBalancingPolicy, circuit_breakers::Thresholds, cluster, load_balancing_policy,
@@ -65,7 +65,8 @@ pub(super) fn engines() -> Resource {
         .into()
 }
 
-pub(super) fn picker(socket: &Path) -> Resource {
+/// A gRPC service of ours behind a Unix socket.
+pub(super) fn grpc(name: &'static str, socket: &Path) -> Resource {
     let http2 = http_protocol_options::explicit_http_config::ProtocolConfig::Http2ProtocolOptions(
         Http2ProtocolOptions::default(),
     );
@@ -77,13 +78,13 @@ pub(super) fn picker(socket: &Path) -> Resource {
         ..Default::default()
     };
     (
-        PICKER,
+        name,
         Cluster {
-            name: PICKER.to_owned(),
+            name: name.to_owned(),
             cluster_discovery_type: Some(cluster::ClusterDiscoveryType::Type(cluster::DiscoveryType::Static.into())),
             connect_timeout: duration(Duration::from_millis(250)),
             load_assignment: Some(ClusterLoadAssignment {
-                cluster_name: PICKER.to_owned(),
+                cluster_name: name.to_owned(),
                 endpoints: vec![LocalityLbEndpoints { lb_endpoints: vec![endpoint], ..Default::default() }],
                 ..Default::default()
             }),

@@ -1,6 +1,6 @@
 //! LDS: a listener for clients.
 
-use super::{NAME, ads, duration, filters, replies, socket_address};
+use super::{NAME, access_log, ads, duration, filters, replies, socket_address};
 use crate::data_plane::Listener as Described;
 use crate::xds::Resource;
 use envoy_types::pb::envoy::config::listener::v3::{Filter, FilterChain, Listener, filter};
@@ -27,6 +27,7 @@ pub(super) fn render(listener: &Described) -> Resource {
         })),
         http_filters: filters::chain(),
         local_reply_config: Some(replies::config()),
+        access_log: vec![access_log::logger()],
         use_remote_address: Some(BoolValue { value: true }),
         normalize_path: Some(BoolValue { value: true }),
         merge_slashes: true,

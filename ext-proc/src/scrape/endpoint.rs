@@ -2,7 +2,8 @@
 
 use super::failure::Failure;
 use super::fetch::Fetcher;
-use super::{Observed, ScrapeMetrics, Slot, Target};
+use super::{Observed, Slot, Target};
+use crate::telemetry::ScrapeMetrics;
 use kthena_core::engine::Observer;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,7 +95,7 @@ impl Endpoint {
         let now = Instant::now();
         match observed {
             Ok(observation) => {
-                self.metrics.duration.observe(now.duration_since(start).as_secs_f64());
+                self.metrics.took(now.duration_since(start));
                 let before = self.slot.observed();
                 self.slot.observe(Observed {
                     signals: Some(observation.signals),

@@ -1,5 +1,6 @@
 //! Between ext_proc's messages and the picker's words.
 
+use crate::telemetry::Whereto;
 use envoy_types::pb::envoy::config::core::v3::{
     HeaderValue, HeaderValueOption, header_value_option::HeaderAppendAction,
 };
@@ -15,12 +16,20 @@ use kthena_core::wire;
 pub struct Asked {
     target: String,
     model: String,
+    client_model: String,
+    route: String,
 }
 
 impl Asked {
     /// As the scheduler takes it.
     pub fn request(&self) -> Request<'_> {
         Request { target: &self.target, model: &self.model }
+    }
+
+    /// What the gauges tell apart.
+    pub(super) fn whereto(&self) -> Whereto<'_> {
+        let Self { target, model, client_model, route } = self;
+        Whereto { model: client_model, route, server: target, upstream_model: model }
     }
 }
 
@@ -32,6 +41,8 @@ pub fn asked(message: &ProcessingRequest) -> Option<Asked> {
         match header.key.as_str() {
             wire::TARGET => asked.target = value(header),
             wire::UPSTREAM_MODEL => asked.model = value(header),
+            wire::MODEL => asked.client_model = value(header),
+            wire::ROUTE => asked.route = value(header),
             _ => {}
         }
     }
@@ -101,11 +112,21 @@ mod tests {
         let headers = vec![
             header(wire::TARGET, "default/a", ""),
             header(wire::UPSTREAM_MODEL, "", "m"),
+            header(wire::MODEL, "chat", ""),
+            header(wire::ROUTE, "default/r", ""),
             header("user-agent", "x", ""),
         ];
         let headers = HttpHeaders { headers: Some(HeaderMap { headers }), ..Default::default() };
         let asked = asked(&message(processing_request::Request::RequestHeaders(headers))).unwrap();
-        assert_eq!(asked, Asked { target: "default/a".into(), model: "m".into() });
+        assert_eq!(
+            asked,
+            Asked {
+                target: "default/a".into(),
+                model: "m".into(),
+                client_model: "chat".into(),
+                route: "default/r".into()
+            }
+        );
     }
 
     #[test]

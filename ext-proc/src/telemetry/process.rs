@@ -1,33 +1,37 @@
 //! The process's own figures, by the names that every Prometheus client library gives them.
 
-use procfs::process::Process as Stat;
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
-use std::fmt;
+use super::family::{Source, single};
+use procfs::process::{LimitValue, Process as Stat};
+use prometheus::proto::{MetricFamily, MetricType};
 
 /// Reads `/proc/self` when asked.
 #[derive(Debug)]
 pub(super) struct Process;
 
-impl Collector for Process {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+impl Source for Process {
+    fn collect(&self) -> Vec<MetricFamily> {
         // Without /proc there is nothing to say.
-        let Ok(stat) = Stat::myself().and_then(|process| process.stat()) else { return Ok(()) };
+        let Ok(process) = Stat::myself() else { return Vec::new() };
+        let Ok(stat) = process.stat() else { return Vec::new() };
         let seconds = (stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64;
-        let cpu = ConstCounter::new(seconds);
-        cpu.encode(encoder.encode_descriptor("process_cpu_seconds", "CPU time used", None, cpu.metric_type())?)?;
-        let mut gauge = |name: &str, help: &str, value: u64| {
-            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
-        };
-        gauge("process_resident_memory_bytes", "Resident memory", stat.rss * procfs::page_size())?;
-        gauge("process_virtual_memory_bytes", "Virtual memory", stat.vsize)?;
-        gauge("process_threads", "Threads", u64::try_from(stat.num_threads).unwrap_or_default())?;
-        if let Ok(open) = Stat::myself().and_then(|process| process.fd_count()) {
-            gauge("process_open_fds", "Open file descriptors", open as u64)?;
+        let gauge = |name: &str, help: &str, value: u64| single(name, help, MetricType::GAUGE, value as f64);
+        let mut families = vec![
+            single("process_cpu_seconds_total", "CPU time used", MetricType::COUNTER, seconds),
+            gauge("process_resident_memory_bytes", "Resident memory", stat.rss * procfs::page_size()),
+            gauge("process_virtual_memory_bytes", "Virtual memory", stat.vsize),
+            gauge("process_threads", "Threads", u64::try_from(stat.num_threads).unwrap_or_default()),
+        ];
+        if let Ok(open) = process.fd_count() {
+            families.push(gauge("process_open_fds", "Open file descriptors", open as u64));
         }
-        Ok(())
+        if let Ok(LimitValue::Value(max)) = process.limits().map(|limits| limits.max_open_files.soft_limit) {
+            families.push(gauge("process_max_fds", "The most file descriptors that may be open", max));
+        }
+        if let Ok(boot) = procfs::boot_time_secs() {
+            let start = boot as f64 + stat.starttime as f64 / procfs::ticks_per_second() as f64;
+            let help = "Seconds since the Unix epoch at which the process started";
+            families.push(single("process_start_time_seconds", help, MetricType::GAUGE, start));
+        }
+        families
     }
 }

@@ -24,7 +24,7 @@ fn fixture(manifest: &str) -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.yaml"), manifest).unwrap();
     let picker = Picker::new(Profile::default());
-    let telemetry = Arc::new(Telemetry::new(&picker));
+    let telemetry = Arc::new(Telemetry::new(&picker, &Arc::default()));
     let debug = Arc::new(Debug { resources: ArcSwap::default(), picker: Arc::clone(&picker) });
     let wiring = Wiring { sockets: Sockets::in_directory(Path::new("/run")), wasm: "/filter.wasm".into() };
     let publisher = Publisher::new(Settings::default(), wiring, Cache::new(), picker, telemetry, debug);
@@ -87,4 +87,37 @@ spec: {inferenceEngine: vLLM, workloadSelector: {matchLabels: {app: small}}, wor
     let renewed: Vec<_> = status.iter().filter(|(_, status)| status.offered > 1).map(|(url, _)| url.as_str()).collect();
     assert_eq!(renewed, ["type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"]);
     assert_eq!(fixture.publisher.picker.endpoints()[0].1.len(), 2);
+}
+
+#[test]
+fn the_metrics_hear_every_name_that_a_label_may_hold() {
+    let manifest = "
+apiVersion: networking.serving.volcano.sh/v1alpha1
+kind: ModelRoute
+metadata: {name: chat, namespace: team}
+spec:
+  modelName: talk
+  loraAdapters: [poet]
+  rules: [{targetModels: [{modelServerName: small}]}]
+---
+apiVersion: networking.serving.volcano.sh/v1alpha1
+kind: ModelRoute
+metadata: {name: remote, namespace: team}
+spec: {modelName: far, rules: [{targetModels: [{externalModelProviderName: away}]}]}
+---
+apiVersion: networking.serving.volcano.sh/v1alpha1
+kind: ModelServer
+metadata: {name: small, namespace: team}
+spec:
+  inferenceEngine: vLLM
+  model: org/small
+  workloadSelector: {matchLabels: {app: small}}
+  workloadPort: {port: 8000}
+";
+    let mut fixture = fixture(manifest);
+    fixture.publish(manifest);
+    let table = &fixture.publisher.current.as_ref().unwrap().table;
+    let found: BTreeSet<String> = names(table).collect();
+    let expected = ["talk", "poet", "team/chat", "team/small", "org/small", "far", "team/remote", "team/away"];
+    assert_eq!(found, expected.map(str::to_owned).into());
 }

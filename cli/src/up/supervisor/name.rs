@@ -47,6 +47,11 @@ impl Name {
         }
     }
 
+    /// Whether its standard output is for whoever started us, as it is: the router's is the access log.
+    pub fn speaks_plainly(&self) -> bool {
+        matches!(self, Self::Router)
+    }
+
     /// What stands before each line of its output.
     pub fn prefix(&self) -> String {
         match self {

@@ -24,9 +24,53 @@ pub fn lines(mut from: impl BufRead, mut each: impl FnMut(&str)) -> io::Result<(
     }
 }
 
+/// Hands on whole lines, as many at once as there are; one that is too long in pieces.
+///
+/// # Errors
+/// It cannot be read.
+pub fn batches(mut from: impl BufRead, mut each: impl FnMut(String)) -> io::Result<()> {
+    let mut line = Vec::new();
+    loop {
+        let read = from.fill_buf()?;
+        if read.is_empty() {
+            if !line.is_empty() {
+                line.push(b'\n');
+                each(String::from_utf8_lossy(&line).into_owned());
+            }
+            return Ok(());
+        }
+        let (count, whole) = (read.len(), read.iter().rposition(|byte| *byte == b'\n').map(|end| end + 1));
+        let (lines, rest) = read.split_at(whole.unwrap_or_default());
+        if !lines.is_empty() {
+            line.extend_from_slice(lines);
+            each(String::from_utf8_lossy(&line).into_owned());
+            line.clear();
+        }
+        line.extend_from_slice(rest);
+        if line.len() as u64 > LONGEST {
+            line.push(b'\n');
+            each(String::from_utf8_lossy(&line).into_owned());
+            line.clear();
+        }
+        from.consume(count);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::BufReader;
+
+    #[test]
+    fn batches_are_whole_lines() {
+        let output = b"one\ntwo\nthree\nfour and more\nno end";
+        for size in 1..output.len() {
+            let mut seen = Vec::new();
+            batches(BufReader::with_capacity(size, &output[..]), |batch| seen.push(batch)).unwrap();
+            assert!(seen.iter().all(|batch| batch.ends_with('\n')), "{seen:?}");
+            assert_eq!(seen.concat().as_bytes(), [&output[..], b"\n"].concat());
+        }
+    }
 
     #[test]
     fn every_line_is_handed_on_and_a_long_one_in_pieces() {

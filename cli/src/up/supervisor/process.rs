@@ -1,9 +1,9 @@
 //! One process of a child.
 
 use super::Name;
-use super::output::lines;
+use super::output::{batches, lines};
 use crate::up::event::Event;
-use crate::up::say::say;
+use crate::up::say::{print, say};
 use rustix::io::retry_on_intr;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::ffi::OsString;
@@ -56,20 +56,24 @@ impl Process {
         now: Instant,
     ) -> io::Result<Self> {
         let (output, ours) = pipe()?;
+        let (plain, stdout) = match name.speaks_plainly() {
+            true => pipe().map(|(plain, stdout)| (Some(plain), stdout))?,
+            false => (None, ours.try_clone()?),
+        };
         let parent = std::process::id().to_string();
         let child = Command::new(OURSELVES)
             .arg0("kthena")
             .args(["child", "--parent", &parent, name.role()])
             .args(arguments)
             .stdin(Stdio::null())
-            .stdout(ours.try_clone()?)
+            .stdout(stdout)
             .stderr(ours)
             .process_group(0)
             .spawn()?;
         say(&format!("child {name} pid {}", child.id()));
         let last_line = Arc::default();
         let process = Self { serial, started: now, child, last_line };
-        match process.follow(name.prefix(), output, events) {
+        match process.follow(name.prefix(), output, plain, events) {
             Ok(()) => Ok(process),
             Err(error) => {
                 process.signal(Signal::KILL);
@@ -81,9 +85,22 @@ impl Process {
 
     /// Copies its output on one thread and waits for its end on another, since something that it started may hold
     /// the output open; does not reap it, so that its number stays its own until [`Process::reap`].
-    fn follow(&self, prefix: String, output: PipeReader, events: Sender<Event>) -> io::Result<()> {
+    fn follow(
+        &self,
+        prefix: String,
+        output: PipeReader,
+        plain: Option<PipeReader>,
+        events: Sender<Event>,
+    ) -> io::Result<()> {
         let (serial, pid, last_line) = (self.serial, self.pid(), Arc::clone(&self.last_line));
         let (copied, all_copied) = channel::<()>();
+        if let Some(plain) = plain {
+            let copied = copied.clone();
+            thread::Builder::new().name(format!("log {serial}")).spawn(move || {
+                let _ = batches(BufReader::new(plain), print);
+                drop(copied);
+            })?;
+        }
         thread::Builder::new().name(format!("output {serial}")).spawn(move || {
             let _ = lines(BufReader::new(output), |line| {
                 say(&format!("{prefix} {line}"));

@@ -87,6 +87,20 @@ fn a_dropped_endpoint_is_named_with_its_filter_and_never_picked() {
 }
 
 #[test]
+fn every_plugin_is_heard_of_once_whatever_it_was_given() {
+    let profile = Profile::new(
+        vec![Box::new(Never("default/pod-0"))],
+        vec![(Box::new(RandomScore), 1.0), (Box::new(LeastRequest), 1.0)],
+    );
+    for count in [0, 1, 3] {
+        let mut laps = Vec::new();
+        profile.decide_by_laps(&REQUEST, &endpoints(&vec![0; count]), &mut random(1), &mut |lap| laps.push(lap));
+        laps.retain(|lap| *lap != Lap::Start);
+        assert_eq!(laps, [Lap::Filter("never"), Lap::Scorer("random"), Lap::Scorer("least-request")], "{count}");
+    }
+}
+
+#[test]
 fn a_profile_without_scorers_still_serves() {
     let decision = Profile::new(vec![], vec![]).decide(&REQUEST, &endpoints(&[1, 2]), &mut random(1));
     assert_eq!(decision.picks.len(), 2);

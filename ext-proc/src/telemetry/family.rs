@@ -1,0 +1,176 @@
+//! Series of one name, told apart by labels, and never more than [`CAPACITY`] of them.
+//!
+//! Label values are names from the configuration or words of ours; nothing that a client makes up becomes
+//! one. Configurations change, so series of names that are gone are dropped when they have been idle for a
+//! while ([`GRACE`]), and beyond the capacity everything is counted in a series that says `other`.
+
+use super::value::Value;
+use prometheus::proto::{self, LabelPair, Metric, MetricFamily, MetricType};
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The most series of one family, those that say `other` not counted.
+pub(super) const CAPACITY: usize = 4096;
+/// How long a series of a name that is gone is still shown after its last use: two of Prometheus's
+/// default look-backs of five minutes, so that its last increments are not missed.
+pub(super) const GRACE: Duration = Duration::from_secs(600);
+
+/// No such thing: the request never came that far.
+pub(super) const NONE: &str = "none";
+/// A name that no ModelRoute offers.
+pub(super) const UNKNOWN: &str = "unknown";
+/// Too many values, or one outside a fixed vocabulary.
+pub(super) const OTHER: &str = "other";
+
+/// Label names that have a fixed vocabulary of ours: these keep their values in a full family.
+const FIXED: [&str; 8] = ["path", "error_type", "backend_type", "token_type", "type", "plugin", "page", "reason"];
+/// Label names whose values come from the configuration.
+const CONFIGURED: [&str; 5] = ["model", "model_route", "model_server", "backend_name", "upstream_model"];
+
+/// Something that can be scraped.
+pub(super) trait Source: Send + Sync {
+    /// Everything that it has to say.
+    fn collect(&self) -> Vec<MetricFamily>;
+
+    /// Drops what belongs to none of these names any more.
+    fn prune(&self, _names: &HashSet<String>, _now: Instant) {}
+}
+
+/// Series of one name.
+pub(super) struct Family<V, const N: usize> {
+    name: &'static str,
+    help: &'static str,
+    labels: [&'static str; N],
+    bounds: &'static [f64],
+    series: Mutex<AllSeries<V, N>>,
+}
+
+/// Label values, in the order of the labels' names.
+type Key<const N: usize> = Arc<[Box<str>; N]>;
+type AllSeries<V, const N: usize> = HashMap<Key<N>, Series<V>>;
+
+struct Series<V> {
+    value: Arc<V>,
+    used: Instant,
+}
+
+// === impl Family ===
+
+impl<V: Value, const N: usize> Family<V, N> {
+    pub(super) fn new(name: &'static str, help: &'static str, labels: [&'static str; N]) -> Arc<Self> {
+        Self::bounded(name, help, labels, &[])
+    }
+
+    /// With the upper bounds of a histogram's buckets.
+    pub(super) fn bounded(
+        name: &'static str,
+        help: &'static str,
+        labels: [&'static str; N],
+        bounds: &'static [f64],
+    ) -> Arc<Self> {
+        Arc::new(Self { name, help, labels, bounds, series: Mutex::default() })
+    }
+
+    /// The value at these labels, in the order of their names.
+    pub(super) fn at(&self, values: [&str; N], now: Instant) -> Arc<V> {
+        let mut key = values.map(Box::from);
+        let mut all = self.lock();
+        if let Some(series) = all.get_mut(&key) {
+            series.used = now;
+            return Arc::clone(&series.value);
+        }
+        if all.len() >= CAPACITY {
+            for (value, name) in key.iter_mut().zip(self.labels) {
+                if !FIXED.contains(&name) {
+                    *value = OTHER.into();
+                }
+            }
+        }
+        let new = || Series { value: Arc::new(V::new(self.bounds)), used: now };
+        let series = all.entry(Arc::new(key)).or_insert_with(new);
+        series.used = now;
+        Arc::clone(&series.value)
+    }
+
+    /// Every series, sorted. Requests wait for the lock: only pointers are copied under it.
+    fn all(&self) -> Vec<(Key<N>, Arc<V>)> {
+        let mut all: Vec<_> =
+            self.lock().iter().map(|(key, series)| (Arc::clone(key), Arc::clone(&series.value))).collect();
+        all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        all
+    }
+
+    fn gone(&self, key: &[Box<str>; N], names: &HashSet<String>) -> bool {
+        key.iter().zip(self.labels).any(|(value, label)| {
+            CONFIGURED.contains(&label) && !matches!(&**value, NONE | UNKNOWN | OTHER) && !names.contains(&**value)
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, AllSeries<V, N>> {
+        self.series.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<V, const N: usize> fmt::Debug for Family<V, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Family").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl<V: Value, const N: usize> Source for Family<V, N> {
+    fn collect(&self) -> Vec<MetricFamily> {
+        let all = self.all();
+        let metrics = all.iter().map(|(key, value)| {
+            let mut metric = Metric::from_label(self.labels.into_iter().zip(&**key).map(|(n, v)| pair(n, v)).collect());
+            value.write(&mut metric);
+            metric
+        });
+        vec![family(self.name, self.help, V::KIND, metrics.collect())]
+    }
+
+    fn prune(&self, names: &HashSet<String>, now: Instant) {
+        self.lock().retain(|key, series| {
+            series.value.busy() || now.saturating_duration_since(series.used) < GRACE || !self.gone(key, names)
+        });
+    }
+}
+
+/// A label.
+pub(super) fn pair(name: &str, value: &str) -> LabelPair {
+    let mut pair = LabelPair::default();
+    pair.set_name(name.to_owned());
+    pair.set_value(value.to_owned());
+    pair
+}
+
+/// A family of one series without labels.
+pub(super) fn single(name: &str, help: &str, kind: MetricType, value: f64) -> MetricFamily {
+    family(name, help, kind, vec![sample(Vec::new(), kind, value)])
+}
+
+/// A family, whole.
+pub(super) fn family(name: &str, help: &str, kind: MetricType, metrics: Vec<Metric>) -> MetricFamily {
+    let mut family = MetricFamily::default();
+    family.set_name(name.to_owned());
+    family.set_help(help.to_owned());
+    family.set_field_type(kind);
+    family.set_metric(metrics);
+    family
+}
+
+/// One value of a counter or a gauge.
+pub(super) fn sample(labels: Vec<LabelPair>, kind: MetricType, value: f64) -> Metric {
+    let mut metric = Metric::from_label(labels);
+    if kind == MetricType::COUNTER {
+        let mut counter = proto::Counter::default();
+        counter.set_value(value);
+        metric.set_counter(counter);
+    } else {
+        let mut gauge = proto::Gauge::default();
+        gauge.set_value(value);
+        metric.set_gauge(gauge);
+    }
+    metric
+}
