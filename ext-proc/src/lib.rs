@@ -4,9 +4,11 @@
 //! Envoy serves without a pick.
 
 pub mod debug;
+mod decisions;
 mod picker;
 mod service;
 pub mod telemetry;
 
+pub use decisions::{Decisions, Record};
 pub use picker::{Picker, Pools, Ticket};
 pub use service::routes;

@@ -1,5 +1,6 @@
 //! What the picker knows: the endpoints of every target, and who is busy.
 
+use crate::decisions::Decisions;
 use arc_swap::ArcSwap;
 use kthena_core::inflight::InFlight;
 use kthena_core::scheduling::{Decision, Endpoint, Load, Profile, Request};
@@ -14,6 +15,7 @@ pub struct Picker {
     pools: ArcSwap<Pools>,
     profile: ArcSwap<Profile>,
     in_flight: Mutex<InFlight>,
+    decisions: Decisions,
     published: AtomicBool,
 }
 
@@ -39,12 +41,18 @@ pub struct Ticket {
 // === impl Picker ===
 
 impl Picker {
-    /// A picker without endpoints.
+    /// A picker without endpoints, which remembers [`Decisions::DEFAULT_LIMIT`] decisions.
     pub fn new(profile: Profile) -> Arc<Self> {
+        Self::remembering(profile, Decisions::DEFAULT_LIMIT)
+    }
+
+    /// A picker without endpoints, which remembers that many decisions; 0 for none.
+    pub fn remembering(profile: Profile, decisions: usize) -> Arc<Self> {
         Arc::new(Self {
             pools: ArcSwap::default(),
             profile: ArcSwap::from_pointee(profile),
             in_flight: Mutex::default(),
+            decisions: Decisions::new(decisions),
             published: AtomicBool::new(false),
         })
     }
@@ -82,6 +90,16 @@ impl Picker {
         drop(in_flight);
         let ticket = first.map(|address| Ticket { picker: Arc::clone(self), address });
         Some((decision, ticket))
+    }
+
+    /// The latest decisions, for people.
+    pub fn decisions(&self) -> &Decisions {
+        &self.decisions
+    }
+
+    /// The profile in force.
+    pub fn profile(&self) -> Arc<Profile> {
+        self.profile.load_full()
     }
 
     /// Requests in flight by address, sorted, and their sum.
@@ -133,6 +151,7 @@ impl Member {
             address: Arc::clone(&self.address),
             pod: Arc::clone(&self.pod),
             load: Load { in_flight: in_flight.at(&self.address), signals: None },
+            models: None,
         }
     }
 }

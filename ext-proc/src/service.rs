@@ -16,6 +16,7 @@ use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::{
 };
 use envoy_types::pb::envoy::service::ext_proc::v3::{ProcessingRequest, ProcessingResponse};
 use futures::{Stream, stream};
+use kthena_core::scheduling::Decision;
 use std::pin::Pin;
 use std::sync::Arc;
 use tonic::service::Routes;
@@ -59,11 +60,10 @@ impl Exchange {
 
     fn answer(&mut self, message: &ProcessingRequest) -> Option<ProcessingResponse> {
         let Some(asked) = convert::asked(message) else { return convert::pass(message) };
-        let picked = self.picker.pick(&asked.request(), || fastrand::u64(..));
-        let destination = picked.map(|(decision, ticket)| {
-            self.ticket = ticket;
-            decision.destination()
-        });
+        let (decision, ticket) = self.picker.pick(&asked.request(), || fastrand::u64(..)).unzip();
+        self.ticket = ticket.flatten();
+        let destination = decision.as_ref().map(Decision::destination);
+        self.picker.decisions().remember(asked.into_record(decision));
         Some(convert::destination(destination.filter(|list| !list.is_empty())))
     }
 }

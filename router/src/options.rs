@@ -2,6 +2,7 @@
 
 use clap::Args;
 use kthena_envoy::{Sockets, Wiring};
+use kthena_ext_proc::Decisions;
 use std::env;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -27,6 +28,10 @@ pub struct Options {
     /// Where the debug pages are served.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:15000")]
     pub debug: SocketAddr,
+
+    /// How many of the latest decisions the debug pages explain; 0 keeps none.
+    #[arg(long, value_name = "N", default_value_t = Decisions::DEFAULT_LIMIT)]
+    pub debug_decisions: usize,
 
     /// Router configuration (scheduler, dataPlane); without it the defaults.
     #[arg(long, value_name = "FILE")]

@@ -5,24 +5,28 @@ use crate::options::Options;
 use crate::publish::{Publisher, settings};
 use crate::serve::{bind_tcp, bind_unix, grpc};
 use crate::source::{Directory, watch};
-use arc_swap::ArcSwap;
 use axum::{Json, Router, routing::get};
 use futures::FutureExt;
+use kthena_crds::{Problem, Subject};
 use kthena_envoy::Settings;
 use kthena_envoy::xds::{self, Cache};
 use kthena_ext_proc::Picker;
-use kthena_ext_proc::debug::Debug;
+use kthena_ext_proc::debug::{Debug, Log, guard};
 use kthena_ext_proc::telemetry::Telemetry;
 use std::future::Future;
 use std::sync::Arc;
 use tonic::service::Routes;
 
-/// Runs the router until `shutdown`.
+/// Runs the router until `shutdown`; `log` is the filter of this process's log.
 ///
 /// # Errors
 /// What cannot be started: a manifest path that is not there, a port in use, a configuration that is
 /// refused. Once it runs, nothing that users write ends it.
-pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
+pub async fn run(
+    options: Options,
+    log: Log,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
     let wiring = options.wiring()?;
     let config = configuration::load(options.config.as_deref())?;
     if !options.quiet_start {
@@ -42,9 +46,9 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + '
     let xds_socket = bind_unix(&wiring.sockets.xds)?;
     let picker_socket = bind_unix(&wiring.sockets.picker)?;
 
-    let picker = Picker::new(config.profile);
+    let picker = Picker::remembering(config.profile, options.debug_decisions);
     let telemetry = Arc::new(Telemetry::new(&picker));
-    let debug = Arc::new(Debug { resources: ArcSwap::default(), picker: Arc::clone(&picker) });
+    let debug = Arc::new(Debug::new(Arc::clone(&picker), Some(log)));
     let cache = Cache::new();
 
     let (directory, first) = first.await?;
@@ -62,13 +66,16 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + '
         Arc::clone(&telemetry),
         Arc::clone(&debug),
     );
+    let file = options.config.map(|path| path.display().to_string()).unwrap_or_default();
+    publisher
+        .configuration(config.problems.into_iter().map(|problem| Problem::new(Subject::File(file.clone()), problem)));
     if options.quiet_start {
         publisher.expect(&snapshots.borrow());
     }
 
     let shutdown = shutdown.shared();
     let ads = Routes::new(xds::Server::new(cache.clone()).into_service());
-    let pages = debug.routes().merge(xds_page(cache));
+    let pages = guard(debug.routes().merge(xds_page(cache)), options.debug);
     tokio::select! {
         () = shutdown.clone() => Ok(()),
         () = publisher.follow(snapshots) => anyhow::bail!("the manifests' watcher ended"),

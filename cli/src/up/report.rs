@@ -18,6 +18,8 @@ pub struct Report<'a> {
     pub problems: &'a [String],
     /// Whether engines are simulated.
     pub simulate: bool,
+    /// Whether a person wants to see the debug page.
+    pub open: bool,
 }
 
 const HEADER: [&str; 4] = ["MODEL", "ROUTE", "MODEL SERVER", "ENDPOINTS"];
@@ -41,7 +43,7 @@ impl Report<'_> {
         // Writing to a String cannot fail.
         let _ = write!(
             text,
-            "\nmetrics  http://{metrics}/metrics\ndebug    http://{debug}/debug/config_dump/modelroutes\n\
+            "\nmetrics  http://{metrics}/metrics\ndebug    http://{debug}/\n\
              envoy    http://{admin}\nstop     Ctrl-C; requests in flight are answered first\n\n",
         );
         for line in self.skipped.iter().chain(self.problems) {
@@ -49,6 +51,9 @@ impl Report<'_> {
         }
         if !self.skipped.is_empty() || !self.problems.is_empty() {
             text.push('\n');
+        }
+        if self.open {
+            let _ = writeln!(text, "open http://{debug}/\n");
         }
         if let Some(model) = self.data_plane.table.routes.iter().find_map(|route| names(route).next()) {
             let body = serde_json::json!({ "model": model, "messages": [{ "role": "user", "content": "Hello" }] });

@@ -47,6 +47,7 @@ pub struct Session {
     phase: Phase,
     verdict: anyhow::Result<ExitCode>,
     addresses: Addresses,
+    open: bool,
     settings: Settings,
     drain_timeout: Duration,
     manifests: Vec<PathBuf>,
@@ -85,6 +86,7 @@ impl Session {
             phase: Phase::Starting,
             verdict: Ok(ExitCode::SUCCESS),
             addresses: checked.addresses,
+            open: options.open,
             settings: settings(checked.addresses.listen, &checked.config),
             drain_timeout: checked.drain_timeout,
             manifests,
@@ -273,6 +275,7 @@ impl Session {
             skipped: &snapshot.skipped,
             problems: &problems,
             simulate: self.fleet.is_some(),
+            open: self.open,
         };
         print(report.text());
     }

@@ -3,6 +3,7 @@
 //! One program for all files, so that it is linked once; each file is one idea.
 
 mod bodies;
+mod debug;
 mod endurance;
 mod engines;
 mod exactness;
@@ -11,6 +12,7 @@ mod hostile;
 mod limits;
 mod live;
 mod models;
+mod page;
 mod shutdown;
 mod spine;
 mod startup;

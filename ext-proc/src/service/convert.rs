@@ -1,5 +1,6 @@
 //! Between ext_proc's messages and the picker's words.
 
+use crate::decisions::Record;
 use envoy_types::pb::envoy::config::core::v3::{
     HeaderValue, HeaderValueOption, header_value_option::HeaderAppendAction,
 };
@@ -7,17 +8,34 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{
     BodyResponse, CommonResponse, HeaderMutation, HeadersResponse, ProcessingRequest, ProcessingResponse,
     TrailersResponse, processing_request, processing_response,
 };
-use kthena_core::scheduling::Request;
+use kthena_core::scheduling::{Decision, Request};
 use kthena_core::wire;
+use std::time::SystemTime;
+
+/// The client's, or Envoy's where the client sent none.
+const REQUEST_ID: &str = "x-request-id";
 
 /// What the filter said of a request.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Asked {
     target: String,
     model: String,
+    request_id: String,
 }
 
 impl Asked {
+    /// What is remembered of the question and its answer; `None` for a target that nobody published.
+    pub(super) fn into_record(self, decision: Option<Decision>) -> Record {
+        Record {
+            number: 0,
+            time: SystemTime::now(),
+            request_id: self.request_id,
+            target: self.target,
+            model: self.model,
+            decision,
+        }
+    }
+
     pub(super) fn request(&self) -> Request<'_> {
         Request { target: &self.target, model: &self.model }
     }
@@ -31,6 +49,7 @@ pub(super) fn asked(message: &ProcessingRequest) -> Option<Asked> {
         match header.key.as_str() {
             wire::TARGET => asked.target = value(header),
             wire::UPSTREAM_MODEL => asked.model = value(header),
+            REQUEST_ID => asked.request_id = value(header),
             _ => {}
         }
     }
@@ -101,10 +120,11 @@ mod tests {
             header(wire::TARGET, "default/a", ""),
             header(wire::UPSTREAM_MODEL, "", "m"),
             header("user-agent", "x", ""),
+            header(REQUEST_ID, "id-1", ""),
         ];
         let headers = HttpHeaders { headers: Some(HeaderMap { headers }), ..Default::default() };
         let asked = asked(&message(processing_request::Request::RequestHeaders(headers))).unwrap();
-        assert_eq!(asked, Asked { target: "default/a".into(), model: "m".into() });
+        assert_eq!(asked, Asked { target: "default/a".into(), model: "m".into(), request_id: "id-1".into() });
     }
 
     #[test]
