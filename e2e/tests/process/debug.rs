@@ -59,7 +59,8 @@ async fn profiles_are_taken_one_at_a_time_and_for_a_bounded_time() {
     }
     let long = tokio::spawn({
         let debug = debug.clone();
-        async move { debug.try_get("/debug/pprof/profile?seconds=60").await }
+        // The heap profiles asked for below may be first.
+        async move { while debug.get("/debug/pprof/profile?seconds=60").await.status == 409 {} }
     });
     until("the first profile being taken", async || {
         let second = debug.get("/debug/pprof/heap").await;
