@@ -19,7 +19,7 @@ endif
 # Lays the filter beside the binaries, where they look for it by default; atomically, as they may be running.
 beside = cp $(wasm) $(target)/$(1)/.kthena_wasm_filter.new && mv $(target)/$(1)/.kthena_wasm_filter.new $(target)/$(1)/$(notdir $(wasm))
 
-.PHONY: help build wasm envoy demo test check alone debug fuzz bless clean tools-present
+.PHONY: help build wasm envoy chromium demo test check alone debug fuzz bless clean tools-present
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,11 +37,15 @@ envoy: tools-present ## Fetch the Envoy that we are built against, and print its
 	@echo "==> $@: the pinned Envoy, fetched once a machine"
 	@tools/envoy
 
+chromium: tools-present ## Fetch the headless Chromium that the debug page is tested in, and print its path
+	@echo "==> $@: the pinned Chromium, fetched once a machine"
+	@tools/chromium
+
 demo: build envoy ## Build everything, serve real requests on this machine and say where each went
 	@echo "==> $@: real requests through Envoy to simulated engines"
 	@KTHENA_ENVOY="$$(tools/envoy)"; export KTHENA_ENVOY; tools/demo
 
-test: envoy wasm check alone debug ## Everything that CI asks: check, then unit, golden and process tests
+test: envoy chromium wasm check alone debug ## Everything that CI asks: check, then unit, golden and process tests
 	@echo "==> $@: unit, golden and process tests"
 	@KTHENA_ENVOY="$$(tools/envoy)"; export KTHENA_ENVOY; cargo test $(locked) --workspace
 

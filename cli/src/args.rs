@@ -54,6 +54,10 @@ pub struct UpOptions {
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:15000")]
     pub debug: SocketAddr,
 
+    /// Print the address of the page that shows endpoints, load and decisions as they are made.
+    #[arg(long)]
+    pub open: bool,
+
     /// Where Envoy's admin pages are served.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9901")]
     pub admin: SocketAddr,

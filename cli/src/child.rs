@@ -5,12 +5,12 @@
 
 use crate::args::{ChildOptions, Role};
 use anyhow::{Context, bail};
+use kthena_router::log;
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 /// Becomes what is asked for.
 pub fn run(options: ChildOptions) -> ExitCode {
@@ -27,18 +27,19 @@ fn become_child(options: ChildOptions) -> anyhow::Result<()> {
     die_with(options.parent)?;
     match options.role {
         Role::Router(options) => {
-            log("info,notify=off");
+            // Plainly: the parent puts our name before each line.
+            let log = log::start(log::DEFAULT, false);
             Builder::new_multi_thread().enable_all().build()?.block_on(async {
                 let mut terminate = signal(SignalKind::terminate())?;
                 let shutdown = async move {
                     terminate.recv().await;
                 };
-                kthena_router::run(*options, shutdown).await
+                kthena_router::run(*options, log, shutdown).await
             })
         }
         Role::Simulator(options) => {
             // That it started and where is said by the parent.
-            log("warn");
+            log::start("warn", false);
             Builder::new_current_thread().enable_all().build()?.block_on(kthena_simulator::run(options))
         }
         Role::Envoy { command } => {
@@ -59,11 +60,4 @@ fn die_with(parent: i32) -> anyhow::Result<()> {
         bail!("process {parent}, which started this one, has ended");
     }
     Ok(())
-}
-
-/// Logs plainly: the parent puts our name before each line.
-fn log(level: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let writer = std::io::stderr;
-    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_ansi(false).with_writer(writer).init();
 }

@@ -7,6 +7,11 @@ mod up;
 use args::{Arguments, Command};
 use clap::Parser;
 use std::process::ExitCode;
+use tikv_jemallocator::Jemalloc;
+
+/// Its profiles say who holds the memory of the router (`/debug/pprof/heap`).
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     match Arguments::parse().command {

@@ -37,9 +37,20 @@ pub fn filter_module() -> PathBuf {
 /// # Panics
 /// When `tools/envoy` cannot provide it.
 pub fn envoy() -> PathBuf {
-    let tool = repository().join("tools/envoy");
-    let output = Command::new(&tool).output().expect("tools/envoy can be started");
-    assert!(output.status.success(), "tools/envoy: {}", String::from_utf8_lossy(&output.stderr));
+    fetched("tools/envoy")
+}
+
+/// The headless Chromium that the page is tested in, fetched if need be.
+///
+/// # Panics
+/// When `tools/chromium` cannot provide it.
+pub fn chromium() -> PathBuf {
+    fetched("tools/chromium")
+}
+
+fn fetched(tool: &str) -> PathBuf {
+    let output = Command::new(repository().join(tool)).output().expect("a tool of ours can be started");
+    assert!(output.status.success(), "{tool}: {}", String::from_utf8_lossy(&output.stderr));
     let stdout = String::from_utf8(output.stdout).expect("a path in UTF-8");
     stdout.lines().last().expect("the last line is the path").into()
 }

@@ -67,6 +67,11 @@ impl Client {
         self.send(Method::GET, path, headers, Full::default().boxed_unsync()).await.expect("an answer")
     }
 
+    /// Puts a body.
+    pub async fn put(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
+        self.send(Method::PUT, path, headers, Full::new(body.into()).boxed_unsync()).await.expect("an answer")
+    }
+
     /// A chat with `model`.
     pub async fn chat(&self, model: &str) -> Answer {
         self.post("/v1/chat/completions", &[], chat(model).to_string()).await

@@ -8,6 +8,7 @@
 mod address;
 mod answer;
 mod binaries;
+mod browser;
 mod client;
 mod engine;
 mod kthena;
@@ -25,6 +26,7 @@ mod until;
 pub use address::Loopback;
 pub use answer::{Answer, Stream};
 pub use binaries::{envoy, filter_module, kthena};
+pub use browser::Page;
 pub use client::{Client, chat, streamed};
 pub use engine::Engine;
 pub use kthena::{Kthena, is_alive};

@@ -5,10 +5,12 @@
 
 pub mod access_log;
 pub mod debug;
+mod decisions;
 mod picker;
 pub mod scrape;
 mod service;
 pub mod telemetry;
 
+pub use decisions::{Decisions, Record};
 pub use picker::{Picker, Pool, Pools, Ticket};
 pub use service::{convert as messages, routes};

@@ -2,6 +2,7 @@
 
 mod names;
 
+use crate::decisions::Decisions;
 use crate::scrape::{Slot, Target, Targets};
 use crate::telemetry::Live;
 use arc_swap::ArcSwap;
@@ -22,6 +23,7 @@ pub struct Picker {
     in_flight: Mutex<InFlight>,
     targets: Targets,
     live: Live,
+    decisions: Decisions,
     published: AtomicBool,
 }
 
@@ -61,14 +63,20 @@ pub struct Ticket {
 // === impl Picker ===
 
 impl Picker {
-    /// A picker without endpoints.
+    /// A picker without endpoints, which remembers [`Decisions::DEFAULT_LIMIT`] decisions.
     pub fn new(profile: Profile) -> Arc<Self> {
+        Self::remembering(profile, Decisions::DEFAULT_LIMIT)
+    }
+
+    /// A picker without endpoints, which remembers that many decisions; 0 for none.
+    pub fn remembering(profile: Profile, decisions: usize) -> Arc<Self> {
         Arc::new(Self {
             pools: ArcSwap::default(),
             profile: ArcSwap::from_pointee(profile),
             in_flight: Mutex::default(),
             targets: Targets::default(),
             live: Live::new(),
+            decisions: Decisions::new(decisions),
             published: AtomicBool::new(false),
         })
     }
@@ -129,6 +137,16 @@ impl Picker {
     /// What is measured of requests under way.
     pub(crate) fn live(&self) -> &Live {
         &self.live
+    }
+
+    /// The latest decisions, for people.
+    pub fn decisions(&self) -> &Decisions {
+        &self.decisions
+    }
+
+    /// The profile in force.
+    pub fn profile(&self) -> Arc<Profile> {
+        self.profile.load_full()
     }
 
     /// Requests in flight by address, sorted, and their sum.

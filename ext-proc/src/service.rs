@@ -18,6 +18,7 @@ use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::{
 };
 use envoy_types::pb::envoy::service::ext_proc::v3::{ProcessingRequest, ProcessingResponse};
 use futures::{Stream, stream};
+use kthena_core::scheduling::Decision;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
@@ -71,10 +72,10 @@ impl Exchange {
         let random = || fastrand::u64(..);
         let picked = self.picker.pick_by_laps(&asked.request(), random, |lap| watch.lap(lap, Instant::now()));
         live.decided(asked.whereto().model, &watch);
-        let destination = picked.map(|(decision, ticket)| {
-            self.ticket = ticket;
-            decision.destination()
-        });
+        let (decision, ticket) = picked.unzip();
+        self.ticket = ticket.flatten();
+        let destination = decision.as_ref().map(Decision::destination);
+        self.picker.decisions().remember(asked.into_record(decision));
         Some(convert::destination(destination.filter(|list| !list.is_empty())))
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod configuration;
 pub mod local;
+pub mod log;
 mod options;
 mod publish;
 mod run;

@@ -1,10 +1,15 @@
 //! The router as a program of its own.
 
 use clap::Parser;
-use kthena_router::Options;
+use kthena_router::{Options, log};
+use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
+use tikv_jemallocator::Jemalloc;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+
+/// Its profiles say who holds the memory (`/debug/pprof/heap`); `.cargo/config.toml` has its settings.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// Serves Envoy its configuration and picks endpoints.
 #[derive(Debug, Parser)]
@@ -17,11 +22,10 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,notify=off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+    let log = log::start(log::DEFAULT, stderr().is_terminal());
     let ended = async {
         let mut terminate = signal(SignalKind::terminate())?;
-        kthena_router::run(arguments.options, async move {
+        kthena_router::run(arguments.options, log, async move {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = tokio::signal::ctrl_c() => {}

@@ -8,7 +8,7 @@ use crate::source::endpoints::Endpoint;
 use clap::Args;
 use kthena_crds as crds;
 use kthena_envoy::{Sockets, Wiring};
-use kthena_ext_proc::scrape;
+use kthena_ext_proc::{Decisions, scrape};
 use std::env;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -39,6 +39,10 @@ pub struct Options {
     /// Where the debug pages are served.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:15000")]
     pub debug: SocketAddr,
+
+    /// How many of the latest decisions the debug pages explain; 0 keeps none.
+    #[arg(long, value_name = "N", default_value_t = Decisions::DEFAULT_LIMIT)]
+    pub debug_decisions: usize,
 
     /// Router configuration (scheduler, dataPlane); without it the defaults.
     #[arg(long, value_name = "FILE")]

@@ -29,6 +29,8 @@ pub struct Publisher {
     picker: Arc<Picker>,
     telemetry: Arc<Telemetry>,
     debug: Arc<Debug>,
+    /// Problems of the router's configuration file, which is read once.
+    of_configuration: Vec<Problem>,
     said: BTreeSet<String>,
     current: Option<DataPlane>,
     version: u64,
@@ -53,6 +55,7 @@ impl Publisher {
             picker,
             telemetry,
             debug,
+            of_configuration: Vec::new(),
             said: BTreeSet::new(),
             current: None,
             version: 0,
@@ -111,6 +114,11 @@ impl Publisher {
         self.current = Some(data_plane);
     }
 
+    /// Shows the problems of the router's configuration file with all others.
+    pub(crate) fn configuration(&mut self, problems: impl IntoIterator<Item = Problem>) {
+        self.of_configuration = problems.into_iter().collect();
+    }
+
     /// Takes the problems of a snapshot for said.
     pub(crate) fn expect(&mut self, snapshot: &Snapshot) {
         self.said = lines(snapshot, &compile(&snapshot.resources, &self.settings).problems);
@@ -118,6 +126,8 @@ impl Publisher {
 
     /// Says what is new among the problems, and what is over.
     fn report(&mut self, snapshot: &Snapshot, compiled: &[Problem]) {
+        let all = self.of_configuration.iter().chain(&snapshot.problems).chain(compiled);
+        self.debug.problems.store(Arc::new(all.cloned().collect()));
         let problems = lines(snapshot, compiled);
         for problem in problems.difference(&self.said) {
             tracing::warn!("{problem}");

@@ -5,13 +5,13 @@ use crate::options::Options;
 use crate::publish::{Publisher, settings};
 use crate::serve::{bind_tcp, bind_unix, grpc};
 use crate::source::Origin;
-use arc_swap::ArcSwap;
 use axum::{Json, Router, routing::get};
 use futures::FutureExt;
+use kthena_crds::{Problem, Subject};
 use kthena_envoy::Settings;
 use kthena_envoy::xds::{self, Cache};
 use kthena_ext_proc::access_log::{AccessLog, Counts, Writer};
-use kthena_ext_proc::debug::Debug;
+use kthena_ext_proc::debug::{Debug, Log, guard};
 use kthena_ext_proc::telemetry::Telemetry;
 use kthena_ext_proc::{Picker, scrape};
 use std::future::Future;
@@ -22,12 +22,16 @@ use tonic::service::Routes;
 /// How long the access log's last lines may take.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// Runs the router until `shutdown`.
+/// Runs the router until `shutdown`; `log` is the filter of this process's log.
 ///
 /// # Errors
 /// What cannot be started: a manifest path that is not there, a port in use, a configuration that is
 /// refused. Once it runs, nothing that users write ends it.
-pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
+pub async fn run(
+    options: Options,
+    log: Log,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
     let wiring = options.wiring()?;
     let config = configuration::load(options.config.as_deref())?;
     if !options.quiet_start {
@@ -44,12 +48,12 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + '
     let xds_socket = bind_unix(&wiring.sockets.xds)?;
     let picker_socket = bind_unix(&wiring.sockets.picker)?;
 
-    let picker = Picker::new(config.profile);
+    let picker = Picker::remembering(config.profile, options.debug_decisions);
     let counts = Arc::default();
     let telemetry = Arc::new(Telemetry::new(&picker, &counts));
     let writer = writer(&options, &counts)?;
     let access_log = AccessLog::new(Arc::clone(&picker), Arc::clone(&telemetry), counts, writer);
-    let debug = Arc::new(Debug { resources: ArcSwap::default(), picker: Arc::clone(&picker) });
+    let debug = Arc::new(Debug::new(Arc::clone(&picker), Some(log)));
     let cache = Cache::new();
 
     let snapshots = source.follow().await?;
@@ -66,13 +70,16 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + '
         Arc::clone(&telemetry),
         Arc::clone(&debug),
     );
+    let file = options.config.map(|path| path.display().to_string()).unwrap_or_default();
+    publisher
+        .configuration(config.problems.into_iter().map(|problem| Problem::new(Subject::File(file.clone()), problem)));
     if options.quiet_start {
         publisher.expect(&snapshots.borrow());
     }
 
     let shutdown = shutdown.shared();
     let ads = Routes::new(xds::Server::new(cache.clone()).into_service());
-    let pages = debug.routes().merge(xds_page(cache));
+    let pages = guard(debug.routes().merge(xds_page(cache)), options.debug);
     let scraping = scrape::follow(Arc::clone(&picker), scrape_interval, Arc::clone(&telemetry.scrape));
     let services = kthena_ext_proc::routes(picker, Arc::clone(&access_log));
     let done = tokio::select! {

@@ -20,6 +20,8 @@ pub struct Report<'a> {
     pub simulate: bool,
     /// What engines said that are served without manifests, a line each.
     pub engines: Option<&'a [String]>,
+    /// Whether a person wants to see the debug page.
+    pub open: bool,
 }
 
 const HEADER: [&str; 4] = ["MODEL", "ROUTE", "MODEL SERVER", "ENDPOINTS"];
@@ -35,7 +37,7 @@ impl Report<'_> {
         // Writing to a String cannot fail.
         let _ = write!(
             text,
-            "\nmetrics  http://{metrics}/metrics\ndebug    http://{debug}/debug/config_dump/modelroutes\n\
+            "\nmetrics  http://{metrics}/metrics\ndebug    http://{debug}/\n\
              envoy    http://{admin}\nstop     Ctrl-C; requests in flight are answered first\n\n",
         );
         for line in self.skipped.iter().chain(self.problems) {
@@ -74,6 +76,9 @@ impl Report<'_> {
     fn try_it(&self) -> String {
         let listen = reachable(self.addresses.listen);
         let mut text = String::new();
+        if self.open {
+            let _ = writeln!(text, "open http://{}/\n", reachable(self.addresses.debug));
+        }
         if let Some(model) = self.data_plane.table.routes.iter().find_map(|route| names(route).next()) {
             let body = serde_json::json!({ "model": model, "messages": [{ "role": "user", "content": "Hello" }] });
             let body = body.to_string().replace('\'', r"'\''");

@@ -49,6 +49,7 @@ pub struct Session {
     phase: Phase,
     verdict: anyhow::Result<ExitCode>,
     addresses: Addresses,
+    open: bool,
     settings: Settings,
     drain_timeout: Duration,
     manifests: Vec<PathBuf>,
@@ -91,6 +92,7 @@ impl Session {
             phase: Phase::Starting,
             verdict: Ok(ExitCode::SUCCESS),
             addresses: checked.addresses,
+            open: options.open,
             settings: settings(checked.addresses.listen, &checked.config),
             drain_timeout: checked.drain_timeout,
             manifests,
@@ -277,6 +279,7 @@ impl Session {
             problems: &problems,
             simulate: self.fleet.is_some(),
             engines: served.engines.as_deref(),
+            open: self.open,
         };
         print(report.text());
         match self.endpoints.is_empty() || !data_plane.table.routes.is_empty() {
@@ -302,8 +305,16 @@ impl Session {
         let served = self.served();
         let data_plane = compile(&served.snapshot.resources, &self.settings);
         let engines = served.engines.as_deref();
-        let (addresses, simulate) = (self.addresses, false);
-        Report { addresses, data_plane: &data_plane, skipped: &[], problems: &[], simulate, engines }.models_and_try()
+        let report = Report {
+            addresses: self.addresses,
+            data_plane: &data_plane,
+            skipped: &[],
+            problems: &[],
+            simulate: false,
+            engines,
+            open: false,
+        };
+        report.models_and_try()
     }
 
     fn drain(&mut self) -> anyhow::Result<()> {

@@ -1,6 +1,6 @@
 //! What was decided, and why.
 
-use super::Endpoint;
+use super::{Endpoint, Load};
 use std::sync::Arc;
 
 /// The endpoints for a request, best first, with every verdict and score behind the order.
@@ -21,6 +21,8 @@ pub struct Verdict {
     pub address: Arc<str>,
     /// `namespace/name`
     pub pod: Arc<str>,
+    /// What it was judged by.
+    pub load: Load,
     /// The filter that dropped it, if one did, or [`super::ASLEEP`].
     pub dropped_by: Option<&'static str>,
     /// In [0, 1], one a scorer; empty when dropped.
@@ -57,6 +59,7 @@ impl Verdict {
         Self {
             address: Arc::clone(&endpoint.address),
             pod: Arc::clone(&endpoint.pod),
+            load: endpoint.load,
             dropped_by: None,
             scores: Vec::new(),
             total: 0.0,

@@ -9,6 +9,9 @@ pub trait Filter: Send + Sync {
 
     /// Whether the endpoint may serve the request.
     fn keep(&self, request: &Request<'_>, endpoint: &Endpoint) -> bool;
+
+    /// Why it drops what it drops, for a person: a clause such as `10 or more requests wait in its engine`.
+    fn reason(&self) -> String;
 }
 
 /// How many requests may wait in an engine, unless the configuration says otherwise.
@@ -30,5 +33,9 @@ impl Filter for MaxWaiting {
     fn keep(&self, _: &Request<'_>, endpoint: &Endpoint) -> bool {
         let waiting = endpoint.load.signals.and_then(|signals| signals.waiting);
         waiting.is_none_or(|waiting| waiting < self.0)
+    }
+
+    fn reason(&self) -> String {
+        format!("{} or more requests wait in its engine", self.0)
     }
 }

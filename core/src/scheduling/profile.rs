@@ -32,6 +32,15 @@ impl Profile {
         Self { filters, scorers, picker: Box::new(MaxScore) }
     }
 
+    /// Why `dropped_by` of a verdict drops an endpoint ([`Filter::reason`]); `None` for what is not part of this
+    /// profile.
+    pub fn reason(&self, dropped_by: &str) -> Option<String> {
+        if dropped_by == ASLEEP {
+            return Some("its engine is asleep and another one is awake".to_owned());
+        }
+        self.filters.iter().find(|filter| filter.name() == dropped_by).map(|filter| filter.reason())
+    }
+
     /// Chooses among `endpoints`. The decision lists no pick when every endpoint was dropped.
     ///
     /// Before the filters, endpoints asleep go ([`ASLEEP`]) while there is one awake, even if the filters will

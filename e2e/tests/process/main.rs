@@ -4,6 +4,7 @@
 
 mod access_log;
 mod bodies;
+mod debug;
 mod endpoint;
 mod endurance;
 mod engines;
@@ -14,6 +15,7 @@ mod limits;
 mod live;
 mod metrics;
 mod models;
+mod page;
 mod picker;
 mod scraping;
 mod shutdown;

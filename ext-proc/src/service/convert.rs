@@ -1,5 +1,6 @@
 //! Between ext_proc's messages and the picker's words.
 
+use crate::decisions::Record;
 use crate::telemetry::Whereto;
 use envoy_types::pb::envoy::config::core::v3::{
     HeaderValue, HeaderValueOption, header_value_option::HeaderAppendAction,
@@ -8,8 +9,12 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{
     BodyResponse, CommonResponse, HeaderMutation, HeadersResponse, ProcessingRequest, ProcessingResponse,
     TrailersResponse, processing_request, processing_response,
 };
-use kthena_core::scheduling::Request;
+use kthena_core::scheduling::{Decision, Request};
 use kthena_core::wire;
+use std::time::SystemTime;
+
+/// The client's, or Envoy's where the client sent none.
+const REQUEST_ID: &str = "x-request-id";
 
 /// What the filter said of a request.
 #[derive(Debug, Default, PartialEq)]
@@ -18,9 +23,22 @@ pub struct Asked {
     model: String,
     client_model: String,
     route: String,
+    request_id: String,
 }
 
 impl Asked {
+    /// What is remembered of the question and its answer; `None` for a target that nobody published.
+    pub(crate) fn into_record(self, decision: Option<Decision>) -> Record {
+        Record {
+            number: 0,
+            time: SystemTime::now(),
+            request_id: self.request_id,
+            target: self.target,
+            model: self.model,
+            decision,
+        }
+    }
+
     /// As the scheduler takes it.
     pub fn request(&self) -> Request<'_> {
         Request { target: &self.target, model: &self.model }
@@ -28,7 +46,7 @@ impl Asked {
 
     /// What the gauges tell apart.
     pub(super) fn whereto(&self) -> Whereto<'_> {
-        let Self { target, model, client_model, route } = self;
+        let Self { target, model, client_model, route, .. } = self;
         Whereto { model: client_model, route, server: target, upstream_model: model }
     }
 }
@@ -43,6 +61,7 @@ pub fn asked(message: &ProcessingRequest) -> Option<Asked> {
             wire::UPSTREAM_MODEL => asked.model = value(header),
             wire::MODEL => asked.client_model = value(header),
             wire::ROUTE => asked.route = value(header),
+            REQUEST_ID => asked.request_id = value(header),
             _ => {}
         }
     }
@@ -115,18 +134,18 @@ mod tests {
             header(wire::MODEL, "chat", ""),
             header(wire::ROUTE, "default/r", ""),
             header("user-agent", "x", ""),
+            header(REQUEST_ID, "id-1", ""),
         ];
         let headers = HttpHeaders { headers: Some(HeaderMap { headers }), ..Default::default() };
         let asked = asked(&message(processing_request::Request::RequestHeaders(headers))).unwrap();
-        assert_eq!(
-            asked,
-            Asked {
-                target: "default/a".into(),
-                model: "m".into(),
-                client_model: "chat".into(),
-                route: "default/r".into()
-            }
-        );
+        let expected = Asked {
+            target: "default/a".into(),
+            model: "m".into(),
+            client_model: "chat".into(),
+            route: "default/r".into(),
+            request_id: "id-1".into(),
+        };
+        assert_eq!(asked, expected);
     }
 
     #[test]

@@ -1,6 +1,5 @@
 use super::*;
 use crate::source::Directory;
-use arc_swap::ArcSwap;
 use kthena_core::scheduling::Profile;
 use kthena_envoy::Sockets;
 use std::fs;
@@ -25,7 +24,7 @@ fn fixture(manifest: &str) -> Fixture {
     fs::write(folder.path().join("a.yaml"), manifest).unwrap();
     let picker = Picker::new(Profile::default());
     let telemetry = Arc::new(Telemetry::new(&picker, &Arc::default()));
-    let debug = Arc::new(Debug { resources: ArcSwap::default(), picker: Arc::clone(&picker) });
+    let debug = Arc::new(Debug::new(Arc::clone(&picker), None));
     let wiring = Wiring { sockets: Sockets::in_directory(Path::new("/run")), wasm: "/filter.wasm".into() };
     let publisher = Publisher::new(Settings::default(), wiring, Cache::new(), picker, telemetry, debug);
     Fixture { directory: Directory::open([folder.path()]).unwrap(), folder, publisher }
@@ -47,6 +46,8 @@ fn the_table_gets_a_new_version_only_when_something_changed() {
     assert_eq!(fixture.publish(&format!("# a comment\n{ROUTE}")), 1);
     assert_eq!(fixture.publish(&ROUTE.replace("modelName: chat", "modelName: talk")), 2);
     assert_eq!(fixture.publisher.telemetry.config_problems.get(), 1, "the ModelServer is missing");
+    let shown = fixture.publisher.debug.problems.load();
+    assert!(shown[0].message.contains("default/small"), "{shown:?}");
 }
 
 #[test]

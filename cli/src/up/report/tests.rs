@@ -35,7 +35,7 @@ metadata: {name: q, labels: {app: s}}
 status: {podIP: 127.0.0.3}
 ";
 
-fn report(manifests: &str, skipped: &[String], problems: &[String]) -> String {
+fn report(manifests: &str, skipped: &[String], problems: &[String], open: bool) -> String {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("all.yaml"), manifests).unwrap();
     let snapshot = Directory::open([directory.path()]).unwrap().load();
@@ -44,7 +44,7 @@ fn report(manifests: &str, skipped: &[String], problems: &[String]) -> String {
     let at = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
     let listen = "0.0.0.0:8080".parse().unwrap();
     let addresses = Addresses { listen, metrics: at(9090), debug: at(15000), admin: at(9901) };
-    Report { addresses, data_plane: &data_plane, skipped, problems, simulate: false, engines: None }.text()
+    Report { addresses, data_plane: &data_plane, skipped, problems, simulate: false, engines: None, open }.text()
 }
 
 #[test]
@@ -58,7 +58,7 @@ deepseek's, lora-a  default/r  default/s      127.0.0.2:8000, 127.0.0.3:8000
                                default/empty  none
 
 metrics  http://127.0.0.1:9090/metrics
-debug    http://127.0.0.1:15000/debug/config_dump/modelroutes
+debug    http://127.0.0.1:15000/
 envoy    http://127.0.0.1:9901
 stop     Ctrl-C; requests in flight are answered first
 
@@ -67,12 +67,12 @@ ModelServer default/empty: spec.workloadSelector: no ready Pod matches
 
 try: curl http://127.0.0.1:8080/v1/chat/completions -H 'Content-Type: application/json' -d '{"messages":[{"content":"Hello","role":"user"}],"model":"deepseek'\''s"}'
 "#;
-    assert_eq!(report(MANIFESTS, &skipped, &problems), expected);
+    assert_eq!(report(MANIFESTS, &skipped, &problems, false), expected);
 }
 
 #[test]
 fn without_models_and_endpoints_it_says_what_is_missing() {
-    let text = report("# nothing yet\n", &[], &[]);
+    let text = report("# nothing yet\n", &[], &[], false);
     assert!(text.contains("no models: ") && text.contains("no endpoints: ") && text.contains("--simulate"), "{text}");
     assert!(!text.contains("curl"), "{text}");
 }
@@ -87,8 +87,15 @@ fn engines_without_manifests_are_listed_with_what_they_said() {
         let snapshot = Directory::open([directory.path()]).unwrap().load();
         let data_plane = compile(&snapshot.resources, &Settings::default());
         let engines = Some(&[engine.to_owned()][..]);
-        let report =
-            Report { addresses, data_plane: &data_plane, skipped: &[], problems: &[], simulate: false, engines };
+        let report = Report {
+            addresses,
+            data_plane: &data_plane,
+            skipped: &[],
+            problems: &[],
+            simulate: false,
+            engines,
+            open: false,
+        };
         (report.text(), report.models_and_try())
     };
     let (first, _) = text("# none\n", "http://h:1: waiting");
@@ -96,4 +103,12 @@ fn engines_without_manifests_are_listed_with_what_they_said() {
     assert!(first.starts_with(begins) && !first.contains("--simulate") && !first.contains("curl"), "{first}");
     let (_, later) = text(MANIFESTS, "http://h:1: vLLM serves m");
     assert!(later.starts_with("\nhttp://h:1: vLLM serves m\n\nMODEL ") && later.contains("\ntry: curl "), "{later}");
+}
+
+#[test]
+fn the_page_to_open_is_the_line_before_the_one_to_try() {
+    let text = report(MANIFESTS, &[], &[], true);
+    let lines: Vec<_> = text.lines().collect();
+    let open = lines.iter().position(|line| *line == "open http://127.0.0.1:15000/").unwrap();
+    assert!(lines[open + 2].starts_with("try: curl"), "{text}");
 }

@@ -38,6 +38,10 @@ impl Filter for Never {
     fn keep(&self, _: &Request<'_>, endpoint: &Endpoint) -> bool {
         &*endpoint.pod != self.0
     }
+
+    fn reason(&self) -> String {
+        format!("it is {}", self.0)
+    }
 }
 
 #[test]
@@ -200,4 +204,15 @@ proptest! {
         prop_assert_eq!(dropped, endpoints.len() - endpoints.iter().filter(may).count());
         prop_assert!(decision.verdicts.iter().flat_map(|v| &v.scores).all(|score| (0.0..=1.0).contains(score)));
     }
+}
+
+#[test]
+fn a_verdict_carries_the_load_it_was_judged_by_and_a_drop_has_a_reason() {
+    let profile = Profile::new(vec![Box::new(Never("default/pod-1"))], vec![]);
+    let decision = profile.decide(&REQUEST, &endpoints(&[4, 2]), &mut random(1));
+    assert_eq!(decision.verdicts.iter().map(|verdict| verdict.load.in_flight).collect::<Vec<_>>(), [4, 2]);
+    let reason = profile.reason(decision.verdicts[1].dropped_by.unwrap());
+    assert_eq!(reason.as_deref(), Some("it is default/pod-1"));
+    assert_eq!(Profile::new(vec![Box::new(MaxWaiting(3))], vec![]).reason("least-request").unwrap()[..9], *"3 or more");
+    assert!(profile.reason(ASLEEP).is_some() && profile.reason("no such filter").is_none());
 }

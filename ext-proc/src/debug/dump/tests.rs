@@ -1,7 +1,6 @@
 use super::*;
 use crate::scrape::Observed;
 use crate::{Picker, Pool};
-use arc_swap::ArcSwap;
 use kthena_core::engine::{EngineType, Model};
 use kthena_core::scheduling::Profile;
 use kthena_crds::Resources;
@@ -13,7 +12,9 @@ fn debug() -> Debug {
     picker.publish(crate::Pools::new([("default/s".to_owned(), Pool { engine: Some(EngineType::Vllm), endpoints })]));
     let pod = json!({"metadata": {"name": "a", "namespace": "default"}, "status": {"podIP": "10.0.0.1"}});
     let pods = vec![serde_json::from_value(pod).unwrap()];
-    Debug { resources: ArcSwap::from_pointee(Resources { pods, ..Resources::default() }), picker }
+    let debug = Debug::new(picker, None);
+    debug.resources.store(Arc::new(Resources { pods, ..Resources::default() }));
+    debug
 }
 
 #[test]
