@@ -17,5 +17,5 @@ mod received;
 mod server;
 mod wire;
 
-pub use options::Options;
+pub use options::{Capacity, Options};
 pub use server::{Simulator, run, serve};

@@ -48,7 +48,7 @@ impl Simulator {
     /// An option that cannot be served, or a port that cannot be had; the message names it.
     pub async fn bind(options: Options) -> anyhow::Result<Self> {
         let catalog = Catalog::new(&options.models, &options.loras)?;
-        let pace = options.pace()?;
+        let engine = options.engine()?;
         ensure!(!options.keep_alive.is_zero(), "--keep-alive: a duration above 0 is needed");
         let listener =
             TcpListener::bind(options.listen).await.with_context(|| format!("cannot listen on {}", options.listen))?;
@@ -56,7 +56,7 @@ impl Simulator {
         let name = options.name.unwrap_or_else(|| address.to_string());
         let name_header = HeaderValue::from_str(&name)
             .with_context(|| format!("--name {name:?}: a header cannot carry this text"))?;
-        let engine = Arc::new(Engine::new(pace, options.seed, options.max_model_len));
+        let engine = Arc::new(Engine::new(engine));
         let app = App::new(Arc::clone(&engine), catalog, name, name_header, options.seed);
         Ok(Self { listener, address, keep_alive: options.keep_alive, engine, router: http::router(Arc::new(app)) })
     }

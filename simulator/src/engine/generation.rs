@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::words::Word;
 use super::{Pace, Slot, Words};
 
 /// Tokens still to come for one request.
@@ -36,8 +37,21 @@ pub struct Token {
     pub position: u32,
     /// The text it adds.
     pub text: &'static str,
+    /// As the tokenizer reads the text.
+    pub id: u32,
     /// Whether the choice ends with it.
     pub last: bool,
+}
+
+/// A whole answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The text of each choice.
+    pub texts: Vec<String>,
+    /// The token ids of each choice.
+    pub ids: Vec<Vec<u32>>,
+    /// As [`Generation::cached_tokens`].
+    pub cached_tokens: u64,
 }
 
 /// The engine was told to stop before the last token.
@@ -88,8 +102,8 @@ impl Generation {
         let Some(words) = self.choices.get_mut(self.turn) else {
             return Ok(None);
         };
-        let token =
-            Token { choice: self.turn, position, text: words.next(position), last: position + 1 == self.length };
+        let Word { id, text } = words.next(position);
+        let token = Token { choice: self.turn, position, text, id, last: position + 1 == self.length };
         self.turn += 1;
         if self.turn == self.choices.len() {
             self.turn = 0;
@@ -98,14 +112,25 @@ impl Generation {
         Ok(Some(token))
     }
 
-    /// The whole text of every choice, when the last token's time has come.
-    pub async fn complete(mut self) -> Result<Vec<String>, Stopped> {
+    /// Prompt tokens that were taken from the prefix cache, all prompts together; known from the first
+    /// token on.
+    pub fn cached_tokens(&self) -> u64 {
+        0
+    }
+
+    /// The whole answer, when the last token's time has come.
+    pub async fn complete(mut self) -> Result<Answer, Stopped> {
         self.reach(self.length - 1).await?;
-        let length = self.length;
-        let texts =
-            self.choices.iter_mut().map(|words| (0..length).map(|position| words.next(position)).collect()).collect();
+        let (length, cached_tokens) = (self.length, self.cached_tokens());
+        let (mut texts, mut ids) = (Vec::new(), Vec::new());
+        for words in &mut self.choices {
+            let (said, heard): (Vec<_>, Vec<_>) =
+                (0..length).map(|position| words.next(position)).map(|word| (word.text, word.id)).unzip();
+            texts.push(said.concat());
+            ids.push(heard);
+        }
         self.finish();
-        Ok(texts)
+        Ok(Answer { texts, ids, cached_tokens })
     }
 
     fn finish(&mut self) {
@@ -115,7 +140,7 @@ impl Generation {
     }
 
     async fn reach(&mut self, position: u32) -> Result<(), Stopped> {
-        let wait = self.pace.until(position);
+        let wait = self.pace.first_token().saturating_add(self.pace.step(1).saturating_mul(position));
         let deadline = self.start.checked_add(wait).unwrap_or(self.start + NEVER);
         tokio::select! {
             biased;

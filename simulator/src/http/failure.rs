@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::engine::Stopped;
+use crate::engine::{Rejected, Stopped};
 
 /// An answer that is not the one asked for.
 #[derive(Debug)]
@@ -39,6 +39,9 @@ struct Detail {
 }
 
 const ENGINE_DEAD: &str = "EngineCore encountered an issue. See stack trace (above) for the root cause.";
+
+const ENGINE_BUSY: &str = "The engine is currently busy and cannot accept new requests. Please try again later or on a \
+    different instance.";
 
 /// What a stream gets in place of its remaining tokens: Python's `json.dumps` spaces it like this.
 pub const ENGINE_DEAD_EVENT: &[u8] = b"data: {\"error\": {\"message\": \"EngineCore encountered \
@@ -132,6 +135,19 @@ impl From<Stopped> for Failure {
             kind: "InternalServerError",
             message: ENGINE_DEAD.to_owned(),
             param: None,
+        }
+    }
+}
+
+impl From<Rejected> for Failure {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::QueueFull => Self::Error {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                kind: "Service Unavailable",
+                message: ENGINE_BUSY.to_owned(),
+                param: None,
+            },
         }
     }
 }

@@ -28,8 +28,9 @@ pub async fn answer(app: &App, headers: &HeaderMap, face: Face, ask: Ask) -> Res
         (None, Some(id)) => id,
         (None, None) => app.next_id(),
     };
-    let work = Work { model: &model, prompts: &ask.prompts, copies, tokens };
-    let generation = app.engine.start(&work);
+    let adapter = (model != app.catalog.main()).then_some(model.as_str());
+    let work = Work { model: &model, adapter, salt: None, prompts: &ask.prompts, copies, tokens };
+    let generation = app.engine.start(&work)?;
     let counts = Counts {
         prompt: ask.prompts.iter().map(|prompt| prompt.tokens).sum(),
         completion: generation.choices() as u64 * u64::from(generation.length()),
@@ -45,7 +46,7 @@ pub async fn answer(app: &App, headers: &HeaderMap, face: Face, ask: Ask) -> Res
         let events = EventStream::new(face, head, generation, ask.usage, prompts, counts);
         return Ok(typed("text/event-stream; charset=utf-8", events.into_body()));
     }
-    let texts = generation.complete().await?;
+    let texts = generation.complete().await?.texts;
     Ok(typed("application/json", Body::from(face.whole(&head, &texts, counts))))
 }
 
