@@ -1,31 +1,33 @@
-//! One request's tokens, each at its time.
-//!
-//! Every token has a deadline counted from the request's start, not from the token before it: a
-//! machine that is late once does not stay late, and a speed factor that makes tokens shorter than
-//! the timer's millisecond gives bursts with the right average.
+//! One request's tokens, as they come.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::task::Poll;
 
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use futures::future::poll_fn;
 
-use super::words::Word;
-use super::{Pace, Slot, Words};
+use super::Place;
+use super::progress::Progress;
+use super::words::{Word, Words};
 
 /// Tokens still to come for one request.
 #[derive(Debug)]
 pub struct Generation {
-    choices: Vec<Words>,
+    choices: Vec<Choice>,
     /// Tokens of each choice.
     length: u32,
-    /// Position of the next token, and the choice whose turn it is.
-    position: u32,
+    /// The choice that is looked at next, and the tokens that were not taken yet.
     turn: usize,
-    pace: Pace,
-    start: Instant,
-    stopping: watch::Receiver<bool>,
+    left: u64,
+    progress: Arc<Progress>,
     /// None once every token was taken.
-    slot: Option<Slot>,
+    place: Option<Place>,
+}
+
+#[derive(Debug)]
+struct Choice {
+    words: Words,
+    /// Tokens that were taken.
+    taken: u32,
 }
 
 /// One generated token.
@@ -58,20 +60,13 @@ pub struct Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stopped;
 
-/// As good as never, and small enough to add to any clock.
-const NEVER: Duration = Duration::from_secs(30 * 365 * 86_400);
-
 // === impl Generation ===
 
 impl Generation {
-    pub(super) fn new(
-        choices: Vec<Words>,
-        length: u32,
-        pace: Pace,
-        stopping: watch::Receiver<bool>,
-        slot: Slot,
-    ) -> Self {
-        Self { choices, length, position: 0, turn: 0, pace, start: Instant::now(), stopping, slot: Some(slot) }
+    pub(super) fn new(choices: Vec<Words>, length: u32, progress: Arc<Progress>, place: Place) -> Self {
+        let left = choices.len() as u64 * u64::from(length);
+        let choices = choices.into_iter().map(|words| Choice { words, taken: 0 }).collect();
+        Self { choices, length, turn: 0, left, progress, place: Some(place) }
     }
 
     /// How many choices are generated side by side.
@@ -84,48 +79,51 @@ impl Generation {
         self.length
     }
 
-    /// Waits until the first token is there, without taking it.
-    pub async fn prefill(&mut self) -> Result<(), Stopped> {
-        self.reach(0).await
+    /// Prompt tokens that were taken from the prefix cache, all prompts together; known as far as
+    /// their first tokens are there.
+    pub fn cached_tokens(&self) -> u64 {
+        self.progress.cached()
     }
 
-    /// The next token; choices take turns. `None` once all are out.
+    /// Waits until the first token of all is there, without taking it.
+    pub async fn prefill(&mut self) -> Result<(), Stopped> {
+        self.wait(|progress| progress.done(0) > 0).await
+    }
+
+    /// The next token; choices take turns as far as they have tokens. `None` once all are out.
     pub async fn next(&mut self) -> Result<Option<Token>, Stopped> {
-        if self.position == self.length {
+        if self.left == 0 {
             self.finish();
             return Ok(None);
         }
-        if self.turn == 0 {
-            self.reach(self.position).await?;
-        }
-        let position = self.position;
-        let Some(words) = self.choices.get_mut(self.turn) else {
-            return Ok(None);
-        };
-        let Word { id, text } = words.next(position);
-        let token = Token { choice: self.turn, position, text, id, last: position + 1 == self.length };
-        self.turn += 1;
-        if self.turn == self.choices.len() {
-            self.turn = 0;
-            self.position += 1;
-        }
-        Ok(Some(token))
-    }
-
-    /// Prompt tokens that were taken from the prefix cache, all prompts together; known from the first
-    /// token on.
-    pub fn cached_tokens(&self) -> u64 {
-        0
+        let progress = Arc::clone(&self.progress);
+        poll_fn(|context| {
+            if progress.is_stopped() {
+                return Poll::Ready(Err(Stopped));
+            }
+            if let Some(token) = self.take() {
+                return Poll::Ready(Ok(Some(token)));
+            }
+            progress.watch(context);
+            // What came between the look and the registration woke nobody.
+            match self.take() {
+                Some(token) => Poll::Ready(Ok(Some(token))),
+                None if progress.is_stopped() => Poll::Ready(Err(Stopped)),
+                None => Poll::Pending,
+            }
+        })
+        .await
     }
 
     /// The whole answer, when the last token's time has come.
     pub async fn complete(mut self) -> Result<Answer, Stopped> {
-        self.reach(self.length - 1).await?;
+        self.progress.wait_for_all();
+        self.wait(Progress::is_complete).await?;
         let (length, cached_tokens) = (self.length, self.cached_tokens());
         let (mut texts, mut ids) = (Vec::new(), Vec::new());
-        for words in &mut self.choices {
+        for choice in &mut self.choices {
             let (said, heard): (Vec<_>, Vec<_>) =
-                (0..length).map(|position| words.next(position)).map(|word| (word.text, word.id)).unzip();
+                (0..length).map(|position| choice.words.next(position)).map(|word| (word.text, word.id)).unzip();
             texts.push(said.concat());
             ids.push(heard);
         }
@@ -133,19 +131,44 @@ impl Generation {
         Ok(Answer { texts, ids, cached_tokens })
     }
 
-    fn finish(&mut self) {
-        if let Some(slot) = self.slot.take() {
-            slot.finish();
+    /// A token that is there, of the first choice from `turn` on that has one.
+    fn take(&mut self) -> Option<Token> {
+        let count = self.choices.len();
+        for offset in 0..count {
+            let index = (self.turn + offset) % count;
+            let choice = self.choices.get_mut(index)?;
+            let position = choice.taken;
+            if position >= self.length || position >= self.progress.done(index) {
+                continue;
+            }
+            let Word { id, text } = choice.words.next(position);
+            choice.taken += 1;
+            self.left -= 1;
+            self.turn = index + 1;
+            return Some(Token { choice: index, position, text, id, last: choice.taken == self.length });
         }
+        None
     }
 
-    async fn reach(&mut self, position: u32) -> Result<(), Stopped> {
-        let wait = self.pace.first_token().saturating_add(self.pace.step(1).saturating_mul(position));
-        let deadline = self.start.checked_add(wait).unwrap_or(self.start + NEVER);
-        tokio::select! {
-            biased;
-            _ = self.stopping.wait_for(|stopping| *stopping) => Err(Stopped),
-            () = sleep_until(deadline) => Ok(()),
+    async fn wait(&self, there: impl Fn(&Progress) -> bool) -> Result<(), Stopped> {
+        let look = || match (self.progress.is_stopped(), there(&self.progress)) {
+            (true, _) => Poll::Ready(Err(Stopped)),
+            (false, true) => Poll::Ready(Ok(())),
+            (false, false) => Poll::Pending,
+        };
+        poll_fn(|context| {
+            if let Poll::Ready(outcome) = look() {
+                return Poll::Ready(outcome);
+            }
+            self.progress.watch(context);
+            look()
+        })
+        .await
+    }
+
+    fn finish(&mut self) {
+        if let Some(place) = self.place.take() {
+            place.finish();
         }
     }
 }
