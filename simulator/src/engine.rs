@@ -74,7 +74,8 @@ pub struct Work<'a> {
 /// Why a request was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejected {
-    /// As many requests are here as may be (`--max-num-queued-reqs`).
+    /// As many requests are here as may be (`--max-num-queued-reqs`), or so many choices, all requests
+    /// together, that they would take too much memory.
     QueueFull,
 }
 
@@ -226,3 +227,6 @@ impl Drop for Place {
         self.engine.driver.cancel(self.request);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -74,6 +74,9 @@ pub struct Moved {
 /// no time would never let go of it.
 const EVENTS_AT_ONCE: usize = 16_384;
 
+/// Sequences that may be here, whatever the flags say: some 100 MB of them.
+const SEQUENCES_AT_MOST: usize = 262_144;
+
 /// What happens next.
 #[derive(Debug, Clone, Copy)]
 enum Event {
@@ -108,9 +111,11 @@ impl Scheduler {
     }
 
     /// Takes a request, one sequence for each copy of each prompt, `length` tokens each, which say what
-    /// `words` say. Its id; `None` if as many requests are here as may be.
+    /// `words` say. Its id; `None` if there is more here than may be.
     pub fn add(&mut self, work: &Work<'_>, words: &[Words], length: u32, now: Duration) -> Option<u64> {
-        if self.config.max_num_queued_reqs.is_some_and(|limit| self.requests.len() >= limit as usize) {
+        let choices = work.prompts.len().saturating_mul(work.copies);
+        let full = self.config.max_num_queued_reqs.is_some_and(|limit| self.requests.len() >= limit as usize);
+        if full || self.sequences.len().saturating_add(choices) > SEQUENCES_AT_MOST {
             self.recorder.totals.rejected_queued_requests += 1;
             return None;
         }
