@@ -1,13 +1,16 @@
 //! What a user may say about a simulated engine; every field is a flag of the same name.
 
 mod capacity;
+mod manners;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 pub use capacity::Capacity;
+pub use manners::{Face, Manners};
 
 use crate::engine::{Bounds, Cache, Config, Pace, faster, parse_speed};
+use crate::wire::sglang;
 
 /// The flags of one simulated engine.
 ///
@@ -55,6 +58,10 @@ pub struct Options {
     #[arg(long, value_name = "DURATION", default_value = DEFAULT_KEEP_ALIVE, value_parser = humantime::parse_duration)]
     pub keep_alive: Duration,
 
+    /// Which engine's face it wears.
+    #[command(flatten)]
+    pub manners: Manners,
+
     /// How much it can do at a time.
     #[command(flatten)]
     pub capacity: Capacity,
@@ -96,7 +103,10 @@ impl Options {
             },
             max_loras: capacity.max_loras,
             lora_load_time: faster("--lora-load-time", capacity.lora_load_time, speed)?,
-            bounds: Bounds::vllm(max_model_len),
+            bounds: match self.manners.face {
+                Face::Vllm => Bounds::vllm(max_model_len),
+                Face::Sglang => sglang::metrics::bounds(),
+            },
         };
         config.check()?;
         Ok(config)
@@ -116,6 +126,7 @@ impl Default for Options {
             seed: 0,
             max_model_len: DEFAULT_MAX_MODEL_LEN,
             keep_alive: Duration::from_secs(5),
+            manners: Manners::default(),
             capacity: Capacity::default(),
         }
     }
@@ -150,7 +161,8 @@ mod tests {
                      --tpot 250us --speed 2.5 --seed 7 --max-model-len 64 --keep-alive 1m \
                      --max-num-seqs 3 --max-num-batched-tokens 4 --max-num-queued-reqs 5 --prefill-rate 6.5 \
                      --decode-slowdown 0.5 --block-size 8 --num-gpu-blocks 9 --no-enable-prefix-caching \
-                     --max-loras 10 --lora-load-time 11s";
+                     --max-loras 10 --lora-load-time 11s --face sglang --api-key k \
+                     --enable-prompt-tokens-details --enable-request-id-headers --fault close:after=3";
         let expected = Options {
             listen: SocketAddr::from(([127, 0, 0, 2], 9)),
             models: vec!["a".into(), "b".into()],
@@ -162,6 +174,13 @@ mod tests {
             seed: 7,
             max_model_len: 64,
             keep_alive: Duration::from_secs(60),
+            manners: Manners {
+                face: Face::Sglang,
+                api_key: Some("k".into()),
+                enable_prompt_tokens_details: true,
+                enable_request_id_headers: true,
+                faults: vec!["close:after=3".parse().expect("a fault")],
+            },
             capacity: Capacity {
                 max_num_seqs: 3,
                 max_num_batched_tokens: 4,
