@@ -22,7 +22,7 @@ pub mod sglang;
 use std::fmt::Debug;
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 pub use event::Event;
 
@@ -197,6 +197,18 @@ fn usage_start(prompt: u64, completion: u64, to: &mut Event) {
 fn failure(message: &str, kind: &str, code: u16, to: &mut Event) {
     to.raw(r#"data: {"error": {"message": "#).text(message).raw(r#", "type": "#).text(kind);
     to.raw(r#", "param": null, "code": "#).number(code.into()).raw("}}\n\n").raw(DONE);
+}
+
+/// A JSON object whose keys keep their order, which engines' clients can see.
+#[derive(Debug)]
+pub struct Object<const N: usize>(pub [(&'static str, serde_json::Value); N]);
+
+// === impl Object ===
+
+impl<const N: usize> Serialize for Object<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
 }
 
 fn quoted(text: &str) -> String {
