@@ -19,6 +19,7 @@ mod record;
 mod responses;
 mod sglang;
 mod state;
+mod stops;
 mod stream;
 mod target;
 mod tokens;

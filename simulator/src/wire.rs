@@ -107,8 +107,10 @@ pub struct Piece<'a> {
     pub position: u32,
     pub text: &'a str,
     pub id: u32,
-    /// Whether the choice ends here, as every simulated choice does: by length.
+    /// Whether the choice ends here.
     pub last: bool,
+    /// The text that ended it; none: its length.
+    pub stop: Option<&'a str>,
 }
 
 /// One choice of a whole answer.
@@ -116,13 +118,17 @@ pub struct Piece<'a> {
 pub struct Choice {
     pub text: String,
     pub ids: Vec<u32>,
+    /// The text that ended it; none: its length.
+    pub stop: Option<String>,
 }
 
 /// The end of every stream of the OpenAI kind, also of one that failed.
 pub const DONE: &str = "data: [DONE]\n\n";
 
-/// Every simulated answer ends because it has all the tokens that were asked for.
-const FINISH_REASON: &str = "length";
+/// Why a choice ended, in the words of both engines.
+fn finish_reason(stop: Option<&str>) -> &'static str {
+    if stop.is_some() { "stop" } else { "length" }
+}
 
 #[derive(Debug, Serialize)]
 struct Usage {

@@ -45,7 +45,8 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Ask, Failure> {
     fields.required_string("model");
     let prompt = prompt(&mut fields, &object);
     fields.required("max_tokens");
-    let ask = Ask::read(&mut fields, &["max_tokens"], vec![prompt]);
+    let mut ask = Ask::read(&mut fields, &["max_tokens"], vec![prompt]);
+    ask.stops = fields.texts("stop_sequences");
     if let Some(limit) = object.get("max_tokens").filter(|_| ask.sampling.tokens < 1) {
         fields.unfit("max_tokens", "max_tokens must be positive", limit);
     }
