@@ -105,6 +105,7 @@ mod tests {
             manifests: vec![manifests],
             endpoints: Vec::new(),
             simulate: false,
+            open: false,
             listen: any,
             metrics: any,
             debug: any,
