@@ -19,10 +19,10 @@ endif
 # Lays the filter beside the binaries, where they look for it by default; atomically, as they may be running.
 beside = cp $(wasm) $(target)/$(1)/.kthena_wasm_filter.new && mv $(target)/$(1)/.kthena_wasm_filter.new $(target)/$(1)/$(notdir $(wasm))
 
-.PHONY: help build wasm envoy demo test check alone debug fuzz bless clean tools-present
+.PHONY: help build wasm envoy demo test e2e-vllm check alone debug fuzz bless clean tools-present
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 build: tools-present wasm ## Build the release binaries and the filter into target/release
 	@echo "==> $@: kthena, kthena-router and kthena-simulator, optimised"
@@ -44,6 +44,11 @@ demo: build envoy ## Build everything, serve real requests on this machine and s
 test: envoy wasm check alone debug ## Everything that CI asks: check, then unit, golden and process tests
 	@echo "==> $@: unit, golden and process tests"
 	@KTHENA_ENVOY="$$(tools/envoy)"; export KTHENA_ENVOY; cargo test $(locked) --workspace
+
+e2e-vllm: envoy debug ## Hold a real vLLM against what we think of it, alone and behind Envoy (6 GB, a minute to start)
+	@echo "==> $@: the conformance suite on a real vLLM, on this machine's CPU"
+	@tools/vllm >/dev/null
+	@KTHENA_ENVOY="$$(tools/envoy)"; export KTHENA_ENVOY; cargo test $(locked) -p kthena-e2e --test vllm
 
 check: tools-present ## Formatting, and clippy without a warning, native and wasm32
 	@echo "==> $@: formatting"
