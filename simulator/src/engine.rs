@@ -2,32 +2,53 @@
 //!
 //! It knows nothing of HTTP or JSON. A face gives it [`Work`] and takes tokens from the
 //! [`Generation`]; dropping the generation is how a client that went away is noticed, so no work is
-//! ever done for a closed stream. Each generation is one timer, not one thread.
+//! ever done for a closed stream. What decides is `scheduler`, which has no clock; `driver` is its clock.
 
+mod blocks;
+mod chain;
+mod config;
+mod driver;
 mod generation;
+mod histogram;
+mod lane;
 mod pace;
+mod progress;
 mod prompt;
 mod random;
+mod recorder;
+mod scheduler;
+mod sequence;
+mod slots;
+mod stats;
+mod tokenizer;
 mod words;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use tokio::sync::watch;
 
-pub use generation::{Generation, Stopped, Token};
-pub use pace::{Pace, parse_speed};
+pub use config::Config;
+pub use generation::{Answer, Generation, Stopped, Token};
+pub use histogram::Histogram;
+pub use pace::{Pace, faster, parse_rate, parse_slowdown, parse_speed};
 pub use prompt::{Prompt, PromptReader};
 pub use random::{SplitMix64, digest64};
+pub use stats::{Adapters, Bounds, Cache, Ended, Latencies, Sizes, Sleep, Stats, Totals, Waiting};
+pub use tokenizer::{SPECIAL, text_of, tokenize};
 
+use driver::Driver;
+use progress::Progress;
+use scheduler::Scheduler;
 use words::Words;
 
 /// One simulated engine, shared by all its requests.
 #[derive(Debug)]
 pub struct Engine {
-    pace: Pace,
-    seed: u64,
-    max_model_len: u32,
+    config: Config,
+    driver: Arc<Driver>,
+    started: SystemTime,
     running: AtomicU64,
     served: AtomicU64,
     stopping: watch::Sender<bool>,
@@ -38,6 +59,10 @@ pub struct Engine {
 pub struct Work<'a> {
     /// The name under which the model answers: a LoRA adapter says other words than its base.
     pub model: &'a str,
+    /// The LoRA adapter to run with, which needs a slot.
+    pub adapter: Option<&'a str>,
+    /// Prompts of another salt share no cached blocks with this one (`cache_salt`).
+    pub salt: Option<&'a str>,
     /// At least one.
     pub prompts: &'a [Prompt],
     /// Choices of each prompt (`n`), at least one.
@@ -46,14 +71,22 @@ pub struct Work<'a> {
     pub tokens: u32,
 }
 
+/// Why a request was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejected {
+    /// As many requests are here as may be (`--max-num-queued-reqs`), or so many choices, all requests
+    /// together, that they would take too much memory.
+    QueueFull,
+}
+
 // === impl Engine ===
 
 impl Engine {
-    pub fn new(pace: Pace, seed: u64, max_model_len: u32) -> Self {
+    pub fn new(config: Config) -> Self {
         Self {
-            pace,
-            seed,
-            max_model_len,
+            driver: Arc::new(Driver::new(Scheduler::new(config.clone()))),
+            config,
+            started: SystemTime::now(),
             running: AtomicU64::new(0),
             served: AtomicU64::new(0),
             stopping: watch::Sender::new(false),
@@ -62,10 +95,10 @@ impl Engine {
 
     /// Context length in tokens.
     pub fn max_model_len(&self) -> u32 {
-        self.max_model_len
+        self.config.max_model_len
     }
 
-    /// Requests that are generating now.
+    /// Requests that are here, waiting or generating.
     pub fn running(&self) -> u64 {
         self.running.load(Ordering::Acquire)
     }
@@ -75,20 +108,86 @@ impl Engine {
         self.served.load(Ordering::Acquire)
     }
 
+    /// What there is to tell of this moment.
+    pub fn stats(&self) -> Stats {
+        self.driver.with(|scheduler, now| Stats {
+            started: self.started,
+            running: scheduler.running(),
+            waiting: scheduler.waiting(now),
+            kv_cache_usage: scheduler.pool.usage(),
+            sleep: scheduler.sleep(),
+            cache: self.config.cache,
+            adapters: Adapters {
+                max: scheduler.slots.max(),
+                running: scheduler.slots.running(),
+                waiting: scheduler.slots.waiting(),
+                changed: stats::wall(self.started, scheduler.slots.changed()),
+            },
+            totals: scheduler.recorder.totals,
+            latencies: scheduler.recorder.latencies.clone(),
+            sizes: scheduler.recorder.sizes.clone(),
+        })
+    }
+
     /// Starts generating; the clock to the first token runs from here.
-    pub fn start(self: &Arc<Self>, work: &Work<'_>) -> Generation {
-        let choices = work
+    ///
+    /// # Errors
+    ///
+    /// The engine takes no more for now.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn start(self: &Arc<Self>, work: &Work<'_>) -> Result<Generation, Rejected> {
+        let length = work.tokens.clamp(1, self.config.max_model_len);
+        let choices: Vec<Words> = work
             .prompts
             .iter()
-            .flat_map(|prompt| (0..work.copies).map(|copy| Words::new(self.seed, work.model, prompt, copy)))
+            .flat_map(|prompt| (0..work.copies).map(|copy| Words::new(self.config.seed, work.model, prompt, copy)))
             .collect();
-        let length = work.tokens.clamp(1, self.max_model_len);
-        Generation::new(choices, length, self.pace, self.stopping.subscribe(), Slot::take(self))
+        let progress = Arc::new(Progress::new(choices.len(), work.copies, length));
+        let id = self
+            .driver
+            .add(&progress, |scheduler, now| scheduler.add(work, &choices, length, now))
+            .ok_or(Rejected::QueueFull)?;
+        Ok(Generation::new(choices, length, progress, Place::take(self, id)))
+    }
+
+    /// Puts an adapter into a slot before the first request for it, if a slot is free or idle.
+    pub fn load_adapter(&self, name: &str) {
+        self.driver.with(|scheduler, now| scheduler.slots.load(name, now));
+    }
+
+    /// Takes an adapter out of its slot, as soon as nothing runs with it.
+    pub fn unload_adapter(&self, name: &str) {
+        self.driver.with(|scheduler, _| scheduler.slots.unload(name));
+    }
+
+    /// Puts the engine to sleep, or wakes it ([`Sleep::Awake`]). Asleep it takes requests and gives no
+    /// token; what ran starts over when it wakes, and the prefix cache is lost.
+    pub fn set_sleep(&self, sleep: Sleep) {
+        self.driver.with(|scheduler, now| scheduler.set_sleep(sleep, now));
+    }
+
+    pub fn sleep_state(&self) -> Sleep {
+        self.driver.with(|scheduler, _| scheduler.sleep())
+    }
+
+    /// Forgets all cached prefixes. False, and nothing is forgotten, while sequences run.
+    pub fn reset_prefix_cache(&self) -> bool {
+        self.driver.with(|scheduler, _| {
+            let idle = scheduler.running() == 0;
+            if idle {
+                scheduler.pool.forget();
+            }
+            idle
+        })
     }
 
     /// Ends every generation with [`Stopped`], now and from now on.
     pub fn stop(&self) {
         self.stopping.send_replace(true);
+        self.driver.stop();
     }
 
     /// Completes once [`Engine::stop`] was called.
@@ -101,26 +200,33 @@ impl Engine {
     }
 }
 
-/// A place among the running requests; given back when dropped, however the request ended.
+/// A place among the requests that are here; given back when dropped, however the request ended.
 #[derive(Debug)]
-struct Slot(Arc<Engine>);
+struct Place {
+    engine: Arc<Engine>,
+    request: u64,
+}
 
-// === impl Slot ===
+// === impl Place ===
 
-impl Slot {
-    fn take(engine: &Arc<Engine>) -> Self {
+impl Place {
+    fn take(engine: &Arc<Engine>, request: u64) -> Self {
         engine.running.fetch_add(1, Ordering::AcqRel);
-        Self(Arc::clone(engine))
+        Self { engine: Arc::clone(engine), request }
     }
 
     /// Gives the place back and counts the request as served.
     fn finish(self) {
-        self.0.served.fetch_add(1, Ordering::AcqRel);
+        self.engine.served.fetch_add(1, Ordering::AcqRel);
     }
 }
 
-impl Drop for Slot {
+impl Drop for Place {
     fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::AcqRel);
+        self.engine.running.fetch_sub(1, Ordering::AcqRel);
+        self.engine.driver.cancel(self.request);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,17 +1,28 @@
-//! vLLM's HTTP face: its paths, its statuses, its manners.
+//! The engines' HTTP faces: their paths, their statuses, their manners.
 
 mod adapters;
 mod ask;
 mod chat;
 mod completions;
-mod face;
+mod embeddings;
 mod failure;
+mod faults;
 mod fields;
+mod gate;
 mod generate;
 mod inspect;
+mod messages;
+mod metrics;
 mod models;
+mod prompt;
 mod record;
+mod responses;
+mod sglang;
+mod state;
 mod stream;
+mod target;
+mod tokens;
+mod vllm;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,15 +30,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get};
 
 use crate::catalog::Catalog;
 use crate::engine::{Engine, SplitMix64, digest64};
+use crate::faults::Faults;
+use crate::options::{Face, Manners};
 use crate::received::Recorder;
 use failure::Failure;
+use metrics::AdapterHistory;
 
 /// What every handler shares.
 #[derive(Debug)]
@@ -35,6 +49,14 @@ pub struct App {
     engine: Arc<Engine>,
     catalog: Catalog,
     recorder: Recorder,
+    adapters_seen: AdapterHistory,
+    faults: Arc<Faults>,
+    face: Face,
+    api_key: Option<String>,
+    /// Whether usage tells of cached tokens.
+    details: bool,
+    /// Whether answers carry a request's id.
+    request_ids: bool,
     name: String,
     name_header: HeaderValue,
     fingerprint: String,
@@ -45,29 +67,18 @@ pub struct App {
 /// The release whose face this is; part of the fingerprint, as in the real one.
 const VLLM_VERSION: &str = "0.32.0";
 
-/// Paths that exist, for the redirect of a trailing slash.
-const PATHS: [&str; 6] = [
-    "/health",
-    "/v1/models",
-    "/v1/chat/completions",
-    "/v1/completions",
-    "/v1/load_lora_adapter",
-    "/v1/unload_lora_adapter",
-];
-
 /// All paths of one simulated engine.
 pub fn router(app: Arc<App>) -> Router {
-    Router::new()
-        .route("/health", only_get(get(health)))
-        .route("/v1/models", only_get(get(models::list)))
-        .route("/v1/chat/completions", post(chat::handle))
-        .route("/v1/completions", post(completions::handle))
-        .route("/v1/load_lora_adapter", post(adapters::load))
-        .route("/v1/unload_lora_adapter", post(adapters::unload))
-        .route("/simulator/state", get(inspect::state))
+    let face = match app.face {
+        Face::Vllm => vllm::router(),
+        Face::Sglang => sglang::router(),
+    };
+    face.route("/simulator/state", get(inspect::state))
         .route("/simulator/requests", get(inspect::requests).delete(inspect::clear))
-        .fallback(unknown_path)
+        .route("/simulator/faults", get(faults::show).post(faults::arm).delete(faults::clear))
         .method_not_allowed_fallback(async || Failure::METHOD_NOT_ALLOWED)
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), gate::pass))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), faults::strike))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), record::record))
         // The recorder reads bodies, and has its own limit.
         .layer(DefaultBodyLimit::disable())
@@ -79,18 +90,14 @@ fn only_get(route: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
     route.head(async || ([(header::ALLOW, "GET")], Failure::METHOD_NOT_ALLOWED))
 }
 
-async fn health() -> StatusCode {
-    StatusCode::OK
-}
-
 /// Starlette sends a known path with a slash at its end to the one without, by absolute URL.
-async fn unknown_path(uri: Uri, headers: HeaderMap) -> Response {
+fn unknown_path(paths: &[&str], uri: &Uri, headers: &HeaderMap) -> Response {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     match (uri.path().strip_suffix('/'), host) {
-        (Some(path), Some(host)) if PATHS.contains(&path) => {
+        (Some(path), Some(host)) if paths.contains(&path) => {
             let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
             let location = format!("http://{host}{path}{query}");
-            (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, location)]).into_response()
+            (axum::http::StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, location)]).into_response()
         }
         _ => Failure::NOT_FOUND.into_response(),
     }
@@ -105,7 +112,15 @@ fn unix_now() -> u64 {
 
 impl App {
     /// `name_header` is `name` as a header value.
-    pub fn new(engine: Arc<Engine>, catalog: Catalog, name: String, name_header: HeaderValue, seed: u64) -> Self {
+    pub fn new(
+        engine: Arc<Engine>,
+        catalog: Catalog,
+        manners: Manners,
+        faults: Arc<Faults>,
+        name: String,
+        name_header: HeaderValue,
+        seed: u64,
+    ) -> Self {
         let served: Vec<&[u8]> = catalog.served().map(str::as_bytes).collect();
         let fingerprint = format!("vllm-{VLLM_VERSION}-{:08x}", digest64(&served) >> 32);
         // The name is in it so that two simulators of one seed do not give out the same ids.
@@ -114,6 +129,12 @@ impl App {
             engine,
             catalog,
             recorder: Recorder::default(),
+            adapters_seen: AdapterHistory::default(),
+            faults,
+            face: manners.face,
+            api_key: manners.api_key,
+            details: manners.enable_prompt_tokens_details,
+            request_ids: manners.enable_request_id_headers,
             name,
             name_header,
             fingerprint,
@@ -122,9 +143,13 @@ impl App {
         }
     }
 
-    /// A new id, sixteen hex digits.
+    /// A new id: sixteen hex digits from vLLM, thirty-two from SGLang.
     fn next_id(&self) -> String {
         let index = self.ids.fetch_add(1, Ordering::Relaxed);
-        format!("{:016x}", SplitMix64::at(self.id_seed, index))
+        let id = SplitMix64::at(self.id_seed, index);
+        match self.face {
+            Face::Vllm => format!("{id:016x}"),
+            Face::Sglang => format!("{:016x}{id:016x}", self.id_seed),
+        }
     }
 }

@@ -11,11 +11,13 @@
 
 mod catalog;
 mod engine;
+mod faults;
 mod http;
 mod options;
 mod received;
 mod server;
 mod wire;
 
-pub use options::Options;
+pub use faults::Fault;
+pub use options::{Capacity, Face, Manners, Options};
 pub use server::{Simulator, run, serve};

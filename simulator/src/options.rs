@@ -1,9 +1,16 @@
 //! What a user may say about a simulated engine; every field is a flag of the same name.
 
+mod capacity;
+mod manners;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::engine::{Pace, parse_speed};
+pub use capacity::Capacity;
+pub use manners::{Face, Manners};
+
+use crate::engine::{Bounds, Cache, Config, Pace, faster, parse_speed};
+use crate::wire::sglang;
 
 /// The flags of one simulated engine.
 ///
@@ -50,6 +57,14 @@ pub struct Options {
     /// An idle connection is closed after this long (as uvicorn does, whatever --speed says).
     #[arg(long, value_name = "DURATION", default_value = DEFAULT_KEEP_ALIVE, value_parser = humantime::parse_duration)]
     pub keep_alive: Duration,
+
+    /// Which engine's face it wears.
+    #[command(flatten)]
+    pub manners: Manners,
+
+    /// How much it can do at a time.
+    #[command(flatten)]
+    pub capacity: Capacity,
 }
 
 const DEFAULT_MODEL: &str = "simulated";
@@ -67,13 +82,34 @@ fn default_listen() -> SocketAddr {
 // === impl Options ===
 
 impl Options {
-    /// The timing that these options ask for.
+    /// The engine that these options ask for.
     ///
     /// # Errors
     ///
-    /// `--speed` is not a positive finite number, or makes a duration too long to count.
-    pub(crate) fn pace(&self) -> anyhow::Result<Pace> {
-        Pace::new(self.ttft, self.tpot, self.speed)
+    /// A number out of its range, a duration too long to count, or a cache too small for the context.
+    pub(crate) fn engine(&self) -> anyhow::Result<Config> {
+        let Self { ttft, tpot, speed, seed, max_model_len, ref capacity, .. } = *self;
+        let config = Config {
+            pace: Pace::new(ttft, tpot, speed, capacity.prefill_rate, capacity.decode_slowdown)?,
+            seed,
+            max_model_len,
+            max_num_seqs: capacity.max_num_seqs,
+            max_num_batched_tokens: capacity.max_num_batched_tokens,
+            max_num_queued_reqs: capacity.max_num_queued_reqs,
+            cache: Cache {
+                block_size: capacity.block_size,
+                blocks: capacity.blocks(max_model_len),
+                prefix_caching: !capacity.no_enable_prefix_caching,
+            },
+            max_loras: capacity.max_loras,
+            lora_load_time: faster("--lora-load-time", capacity.lora_load_time, speed)?,
+            bounds: match self.manners.face {
+                Face::Vllm => Bounds::vllm(max_model_len),
+                Face::Sglang => sglang::metrics::bounds(),
+            },
+        };
+        config.check()?;
+        Ok(config)
     }
 }
 
@@ -90,6 +126,8 @@ impl Default for Options {
             seed: 0,
             max_model_len: DEFAULT_MAX_MODEL_LEN,
             keep_alive: Duration::from_secs(5),
+            manners: Manners::default(),
+            capacity: Capacity::default(),
         }
     }
 }
@@ -120,7 +158,11 @@ mod tests {
     #[test]
     fn every_flag_reaches_its_field() {
         let flags = "--listen 127.0.0.2:9 --model a --model b --lora l --lora m --name n --ttft 1s \
-                     --tpot 250us --speed 2.5 --seed 7 --max-model-len 64 --keep-alive 1m";
+                     --tpot 250us --speed 2.5 --seed 7 --max-model-len 64 --keep-alive 1m \
+                     --max-num-seqs 3 --max-num-batched-tokens 4 --max-num-queued-reqs 5 --prefill-rate 6.5 \
+                     --decode-slowdown 0.5 --block-size 8 --num-gpu-blocks 9 --no-enable-prefix-caching \
+                     --max-loras 10 --lora-load-time 11s --face sglang --api-key k \
+                     --enable-prompt-tokens-details --enable-request-id-headers --fault close:after=3";
         let expected = Options {
             listen: SocketAddr::from(([127, 0, 0, 2], 9)),
             models: vec!["a".into(), "b".into()],
@@ -132,6 +174,25 @@ mod tests {
             seed: 7,
             max_model_len: 64,
             keep_alive: Duration::from_secs(60),
+            manners: Manners {
+                face: Face::Sglang,
+                api_key: Some("k".into()),
+                enable_prompt_tokens_details: true,
+                enable_request_id_headers: true,
+                faults: vec!["close:after=3".parse().expect("a fault")],
+            },
+            capacity: Capacity {
+                max_num_seqs: 3,
+                max_num_batched_tokens: 4,
+                max_num_queued_reqs: Some(5),
+                prefill_rate: Some(6.5),
+                decode_slowdown: 0.5,
+                block_size: 8,
+                num_gpu_blocks: Some(9),
+                no_enable_prefix_caching: true,
+                max_loras: 10,
+                lora_load_time: Duration::from_secs(11),
+            },
         };
         assert_eq!(parse(&flags.split_whitespace().collect::<Vec<_>>()), Ok(expected));
     }
@@ -143,5 +204,17 @@ mod tests {
             assert!(error.contains("--speed"), "{error}");
             assert!(error.contains("finite number above 0"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_cache_too_small_for_one_sequence_is_refused_with_the_number_that_it_needs() {
+        let capacity = Capacity { num_gpu_blocks: Some(3), ..Capacity::default() };
+        let error = Options { max_model_len: 49, capacity, ..Options::default() }.engine().expect_err("too small");
+        assert!(
+            error.to_string().starts_with("--num-gpu-blocks 3: one sequence of --max-model-len 49 needs 4"),
+            "{error}"
+        );
+        let longer = Options { max_model_len: 1_000_000, ..Options::default() };
+        assert_eq!(longer.engine().expect("blocks by default").cache.blocks, 62_500);
     }
 }

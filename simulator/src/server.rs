@@ -1,24 +1,26 @@
 //! The socket: accepts connections, serves them, and ends as vLLM does on SIGTERM.
 
+mod connection;
+mod plug;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use axum::Router;
 use axum::http::HeaderValue;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use crate::catalog::Catalog;
 use crate::engine::Engine;
+use crate::faults::Faults;
 use crate::http::{self, App};
 use crate::options::Options;
+pub use plug::{Plug, Pull};
 
 /// A simulated engine that listens, and answers once [`Simulator::serve`] runs.
 ///
@@ -29,6 +31,7 @@ pub struct Simulator {
     address: SocketAddr,
     keep_alive: Duration,
     engine: Arc<Engine>,
+    faults: Arc<Faults>,
     router: Router,
 }
 
@@ -48,7 +51,7 @@ impl Simulator {
     /// An option that cannot be served, or a port that cannot be had; the message names it.
     pub async fn bind(options: Options) -> anyhow::Result<Self> {
         let catalog = Catalog::new(&options.models, &options.loras)?;
-        let pace = options.pace()?;
+        let engine = options.engine()?;
         ensure!(!options.keep_alive.is_zero(), "--keep-alive: a duration above 0 is needed");
         let listener =
             TcpListener::bind(options.listen).await.with_context(|| format!("cannot listen on {}", options.listen))?;
@@ -56,9 +59,20 @@ impl Simulator {
         let name = options.name.unwrap_or_else(|| address.to_string());
         let name_header = HeaderValue::from_str(&name)
             .with_context(|| format!("--name {name:?}: a header cannot carry this text"))?;
-        let engine = Arc::new(Engine::new(pace, options.seed, options.max_model_len));
-        let app = App::new(Arc::clone(&engine), catalog, name, name_header, options.seed);
-        Ok(Self { listener, address, keep_alive: options.keep_alive, engine, router: http::router(Arc::new(app)) })
+        let engine = Arc::new(Engine::new(engine));
+        let faults = Arc::new(Faults::new(options.seed));
+        faults.arm(options.manners.faults.clone(), Instant::now()).context("--fault")?;
+        let app = App::new(
+            Arc::clone(&engine),
+            catalog,
+            options.manners,
+            Arc::clone(&faults),
+            name,
+            name_header,
+            options.seed,
+        );
+        let router = http::router(Arc::new(app));
+        Ok(Self { listener, address, keep_alive: options.keep_alive, engine, faults, router })
     }
 
     /// The address that was taken; its port is never 0.
@@ -74,17 +88,29 @@ impl Simulator {
     ///
     /// None at present: what fails for one connection ends that connection only.
     pub async fn serve(self, shutdown: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
-        let Self { listener, keep_alive, engine, router, .. } = self;
+        let Self { listener, address, keep_alive, engine, faults, router } = self;
+        let mut listener = Some(listener);
         let mut connections = JoinSet::new();
+        let mut changed = faults.changed();
         tokio::pin!(shutdown);
         loop {
+            let refusing = faults.refusing(Instant::now());
+            if refusing.is_some() {
+                listener = None;
+            } else if listener.is_none() {
+                listener = listen_again(address).await;
+            }
             tokio::select! {
                 biased;
                 () = &mut shutdown => break,
                 Some(_) = connections.join_next() => {}
-                accepted = listener.accept() => match accepted {
+                // The store of faults lives as long as this does.
+                _ = changed.changed() => {}
+                () = until(refusing.flatten()), if refusing.is_some() => {}
+                () = std::future::ready(()), if refusing.is_none() && listener.is_none() => {}
+                accepted = accept(listener.as_ref()) => match accepted {
                     Ok((stream, _)) => {
-                        connections.spawn(connection(stream, router.clone(), keep_alive, engine.stopped()));
+                        connections.spawn(connection::serve(stream, router.clone(), keep_alive, engine.stopped()));
                     }
                     Err(error) => {
                         warn!(%error, "cannot accept a connection");
@@ -132,25 +158,30 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     .await
 }
 
-async fn connection(stream: TcpStream, router: Router, keep_alive: Duration, stopped: impl Future<Output = ()>) {
-    // Tokens are small and must not wait for one another.
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%error, "cannot set TCP_NODELAY");
+/// Waits for ever for a time that never comes.
+async fn until(end: Option<Instant>) {
+    match end {
+        Some(end) => tokio::time::sleep_until(end.into()).await,
+        None => std::future::pending().await,
     }
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        // Runs from the end of an answer too, so it is also what closes an idle connection.
-        .header_read_timeout(keep_alive)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = &mut connection => ended,
-        () = stopped => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+}
+
+/// Without a listener, nobody comes.
+async fn accept(listener: Option<&TcpListener>) -> std::io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Takes back a port that was given up.
+async fn listen_again(address: SocketAddr) -> Option<TcpListener> {
+    match TcpListener::bind(address).await {
+        Ok(listener) => Some(listener),
+        Err(error) => {
+            warn!(%error, "cannot listen on {address} again yet");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
         }
-    };
-    if let Err(error) = ended {
-        debug!(%error, "a connection ended early");
     }
 }

@@ -1,30 +1,33 @@
-//! One request's tokens, each at its time.
-//!
-//! Every token has a deadline counted from the request's start, not from the token before it: a
-//! machine that is late once does not stay late, and a speed factor that makes tokens shorter than
-//! the timer's millisecond gives bursts with the right average.
+//! One request's tokens, as they come.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::task::Poll;
 
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use futures::future::poll_fn;
 
-use super::{Pace, Slot, Words};
+use super::Place;
+use super::progress::Progress;
+use super::words::{Word, Words};
 
 /// Tokens still to come for one request.
 #[derive(Debug)]
 pub struct Generation {
-    choices: Vec<Words>,
+    choices: Vec<Choice>,
     /// Tokens of each choice.
     length: u32,
-    /// Position of the next token, and the choice whose turn it is.
-    position: u32,
+    /// The choice that is looked at next, and the tokens that were not taken yet.
     turn: usize,
-    pace: Pace,
-    start: Instant,
-    stopping: watch::Receiver<bool>,
+    left: u64,
+    progress: Arc<Progress>,
     /// None once every token was taken.
-    slot: Option<Slot>,
+    place: Option<Place>,
+}
+
+#[derive(Debug)]
+struct Choice {
+    words: Words,
+    /// Tokens that were taken.
+    taken: u32,
 }
 
 /// One generated token.
@@ -36,28 +39,34 @@ pub struct Token {
     pub position: u32,
     /// The text it adds.
     pub text: &'static str,
+    /// As the tokenizer reads the text.
+    pub id: u32,
     /// Whether the choice ends with it.
     pub last: bool,
+}
+
+/// A whole answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The text of each choice.
+    pub texts: Vec<String>,
+    /// The token ids of each choice.
+    pub ids: Vec<Vec<u32>>,
+    /// As [`Generation::cached_tokens`].
+    pub cached_tokens: u64,
 }
 
 /// The engine was told to stop before the last token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stopped;
 
-/// As good as never, and small enough to add to any clock.
-const NEVER: Duration = Duration::from_secs(30 * 365 * 86_400);
-
 // === impl Generation ===
 
 impl Generation {
-    pub(super) fn new(
-        choices: Vec<Words>,
-        length: u32,
-        pace: Pace,
-        stopping: watch::Receiver<bool>,
-        slot: Slot,
-    ) -> Self {
-        Self { choices, length, position: 0, turn: 0, pace, start: Instant::now(), stopping, slot: Some(slot) }
+    pub(super) fn new(choices: Vec<Words>, length: u32, progress: Arc<Progress>, place: Place) -> Self {
+        let left = choices.len() as u64 * u64::from(length);
+        let choices = choices.into_iter().map(|words| Choice { words, taken: 0 }).collect();
+        Self { choices, length, turn: 0, left, progress, place: Some(place) }
     }
 
     /// How many choices are generated side by side.
@@ -70,57 +79,96 @@ impl Generation {
         self.length
     }
 
-    /// Waits until the first token is there, without taking it.
-    pub async fn prefill(&mut self) -> Result<(), Stopped> {
-        self.reach(0).await
+    /// Prompt tokens that were taken from the prefix cache, all prompts together; known as far as
+    /// their first tokens are there.
+    pub fn cached_tokens(&self) -> u64 {
+        self.progress.cached()
     }
 
-    /// The next token; choices take turns. `None` once all are out.
+    /// Waits until the first token of all is there, without taking it.
+    pub async fn prefill(&mut self) -> Result<(), Stopped> {
+        self.wait(|progress| progress.done(0) > 0).await
+    }
+
+    /// The next token; choices take turns as far as they have tokens. `None` once all are out.
     pub async fn next(&mut self) -> Result<Option<Token>, Stopped> {
-        if self.position == self.length {
+        if self.left == 0 {
             self.finish();
             return Ok(None);
         }
-        if self.turn == 0 {
-            self.reach(self.position).await?;
-        }
-        let position = self.position;
-        let Some(words) = self.choices.get_mut(self.turn) else {
-            return Ok(None);
-        };
-        let token =
-            Token { choice: self.turn, position, text: words.next(position), last: position + 1 == self.length };
-        self.turn += 1;
-        if self.turn == self.choices.len() {
-            self.turn = 0;
-            self.position += 1;
-        }
-        Ok(Some(token))
+        let progress = Arc::clone(&self.progress);
+        poll_fn(|context| {
+            if progress.is_stopped() {
+                return Poll::Ready(Err(Stopped));
+            }
+            if let Some(token) = self.take() {
+                return Poll::Ready(Ok(Some(token)));
+            }
+            progress.watch(context);
+            // What came between the look and the registration woke nobody.
+            match self.take() {
+                Some(token) => Poll::Ready(Ok(Some(token))),
+                None if progress.is_stopped() => Poll::Ready(Err(Stopped)),
+                None => Poll::Pending,
+            }
+        })
+        .await
     }
 
-    /// The whole text of every choice, when the last token's time has come.
-    pub async fn complete(mut self) -> Result<Vec<String>, Stopped> {
-        self.reach(self.length - 1).await?;
-        let length = self.length;
-        let texts =
-            self.choices.iter_mut().map(|words| (0..length).map(|position| words.next(position)).collect()).collect();
+    /// The whole answer, when the last token's time has come.
+    pub async fn complete(mut self) -> Result<Answer, Stopped> {
+        self.progress.wait_for_all();
+        self.wait(Progress::is_complete).await?;
+        let (length, cached_tokens) = (self.length, self.cached_tokens());
+        let (mut texts, mut ids) = (Vec::new(), Vec::new());
+        for choice in &mut self.choices {
+            let (said, heard): (Vec<_>, Vec<_>) =
+                (0..length).map(|position| choice.words.next(position)).map(|word| (word.text, word.id)).unzip();
+            texts.push(said.concat());
+            ids.push(heard);
+        }
         self.finish();
-        Ok(texts)
+        Ok(Answer { texts, ids, cached_tokens })
+    }
+
+    /// A token that is there, of the first choice from `turn` on that has one.
+    fn take(&mut self) -> Option<Token> {
+        let count = self.choices.len();
+        for offset in 0..count {
+            let index = (self.turn + offset) % count;
+            let choice = self.choices.get_mut(index)?;
+            let position = choice.taken;
+            if position >= self.length || position >= self.progress.done(index) {
+                continue;
+            }
+            let Word { id, text } = choice.words.next(position);
+            choice.taken += 1;
+            self.left -= 1;
+            self.turn = index + 1;
+            return Some(Token { choice: index, position, text, id, last: choice.taken == self.length });
+        }
+        None
+    }
+
+    async fn wait(&self, there: impl Fn(&Progress) -> bool) -> Result<(), Stopped> {
+        let look = || match (self.progress.is_stopped(), there(&self.progress)) {
+            (true, _) => Poll::Ready(Err(Stopped)),
+            (false, true) => Poll::Ready(Ok(())),
+            (false, false) => Poll::Pending,
+        };
+        poll_fn(|context| {
+            if let Poll::Ready(outcome) = look() {
+                return Poll::Ready(outcome);
+            }
+            self.progress.watch(context);
+            look()
+        })
+        .await
     }
 
     fn finish(&mut self) {
-        if let Some(slot) = self.slot.take() {
-            slot.finish();
-        }
-    }
-
-    async fn reach(&mut self, position: u32) -> Result<(), Stopped> {
-        let wait = self.pace.until(position);
-        let deadline = self.start.checked_add(wait).unwrap_or(self.start + NEVER);
-        tokio::select! {
-            biased;
-            _ = self.stopping.wait_for(|stopping| *stopping) => Err(Stopped),
-            () = sleep_until(deadline) => Ok(()),
+        if let Some(place) = self.place.take() {
+            place.finish();
         }
     }
 }

@@ -1,57 +1,52 @@
-//! A prompt, measured and then forgotten: its length in tokens and a fingerprint are all that
-//! pacing and text need, so five megabytes of prompt are not held while the answer streams.
+//! A prompt as the engine sees it: token ids, and a fingerprint from which the answer is drawn.
 
 use sha2::{Digest, Sha256};
 
 use super::random::first64;
+use super::tokenizer::{SPECIAL, tokenize};
 
-/// What the engine keeps of a prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A prompt that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
-    /// Length in tokens, as [`PromptReader`] estimates it.
+    /// Length in tokens.
     pub tokens: u64,
     /// Equal for equal prompts.
     pub fingerprint: u64,
+    /// As many as `tokens`.
+    pub ids: Vec<u32>,
 }
 
-/// Measures a prompt piece by piece.
-///
-/// The estimate: every word (a run without white space) is one token for each started four
-/// characters, which is about what byte-pair tokenizers give for English. An explicit token id is
-/// one token.
+/// Reads a prompt piece by piece; text becomes tokens as [`tokenize`] says.
 #[derive(Debug, Default)]
 pub struct PromptReader {
-    tokens: u64,
+    ids: Vec<u32>,
     hash: Sha256,
 }
-
-const CHARACTERS_PER_TOKEN: usize = 4;
 
 // === impl PromptReader ===
 
 impl PromptReader {
-    /// Adds text. A piece's end also ends a word.
+    /// Adds text. A piece's end also ends a token.
     pub fn text(&mut self, text: &str) {
         self.separate(b't');
         self.hash.update(text.as_bytes());
-        self.tokens +=
-            text.split_whitespace().map(|word| word.chars().count().div_ceil(CHARACTERS_PER_TOKEN) as u64).sum::<u64>();
+        tokenize(text, &mut self.ids);
     }
 
-    /// Adds one token given by its id.
+    /// Adds one token given by its id; of an id beyond 32 bits, the low ones are kept.
     pub fn token_id(&mut self, id: u64) {
         self.separate(b'i');
         self.hash.update(id.to_le_bytes());
-        self.tokens += 1;
+        self.ids.push(id as u32);
     }
 
     /// Adds tokens that a chat template would put around the text.
     pub fn overhead(&mut self, tokens: u64) {
-        self.tokens += tokens;
+        self.ids.extend((0..tokens).map(|_| SPECIAL));
     }
 
     pub fn finish(self) -> Prompt {
-        Prompt { tokens: self.tokens, fingerprint: first64(self.hash) }
+        Prompt { tokens: self.ids.len() as u64, fingerprint: first64(self.hash), ids: self.ids }
     }
 
     /// Keeps `["ab"]` and `["a", "b"]` apart.
@@ -73,25 +68,17 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_one_token_for_each_started_four_characters() {
-        for (text, tokens) in
-            [("", 0), ("  ", 0), ("hi", 1), ("four", 1), ("fives", 2), ("a b\nc", 3), ("東京東京東", 2)]
-        {
-            assert_eq!(read(&[text]).tokens, tokens, "{text:?}");
-        }
-    }
-
-    #[test]
     fn prompts_that_differ_only_in_their_cuts_have_other_fingerprints() {
         assert_eq!(read(&["a", "b"]), read(&["a", "b"]));
         assert_ne!(read(&["a", "b"]).fingerprint, read(&["ab"]).fingerprint);
     }
 
     #[test]
-    fn a_token_id_is_a_token() {
+    fn a_token_id_is_a_token_and_so_is_each_of_the_template() {
         let mut reader = PromptReader::default();
         reader.token_id(7);
-        reader.token_id(8);
-        assert_eq!(reader.finish().tokens, 2);
+        reader.overhead(2);
+        let prompt = reader.finish();
+        assert_eq!((prompt.tokens, prompt.ids), (3, vec![7, SPECIAL, SPECIAL]));
     }
 }

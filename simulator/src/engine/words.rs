@@ -1,14 +1,23 @@
 //! The text of an answer: a token is a word, drawn from a short list by a seed.
 
+use super::tokenizer::word_id;
 use super::{Prompt, SplitMix64, digest64};
 
 /// An endless text that depends on seed, model, prompt and copy only.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Words(SplitMix64);
+
+/// One word of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Word {
+    /// As the tokenizer reads the text.
+    pub id: u32,
+    pub text: &'static str,
+}
 
 /// Each with its leading space, as byte-pair tokens have it. A few are wider than ASCII or need
 /// escaping in JSON, so that whatever carries the text is tried on them.
-const WORDS: [&str; 64] = [
+pub const WORDS: [&str; 64] = [
     " the", " a", " of", " and", " to", " in", " is", " that", " it", " as", " for", " with", " on", " by", " this",
     " are", " from", " or", " an", " be", " which", " at", " one", " can", " has", " more", " when", " each", " model",
     " token", " answer", " request", " cloud", " river", " light", " stone", " small", " quick", " quiet", " bright",
@@ -29,10 +38,11 @@ impl Words {
     }
 
     /// The next word; the one at position 0 has no leading space.
-    pub fn next(&mut self, position: u32) -> &'static str {
-        let drawn = usize::try_from(self.0.next() % WORDS.len() as u64).unwrap_or(0);
-        let word = WORDS.get(drawn).copied().unwrap_or(" the");
-        if position == 0 { word.trim_start() } else { word }
+    pub fn next(&mut self, position: u32) -> Word {
+        let index = (self.0.next() % WORDS.len() as u64) as u32;
+        let word = WORDS.get(index as usize).copied().unwrap_or(" the");
+        let text = if position == 0 { word.trim_start() } else { word };
+        Word { id: word_id(index, position != 0), text }
     }
 }
 
@@ -40,10 +50,10 @@ impl Words {
 mod tests {
     use super::*;
 
-    const PROMPT: Prompt = Prompt { tokens: 1, fingerprint: 5 };
+    const PROMPT: Prompt = Prompt { tokens: 0, fingerprint: 5, ids: Vec::new() };
 
     fn text(mut words: Words) -> String {
-        (0..12).map(|position| words.next(position)).collect()
+        (0..12).map(|position| words.next(position).text).collect()
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub async fn load(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) 
     }
     let adapter = Adapter { name: name.clone(), path };
     app.catalog.load(adapter, replace).map_err(|refusal| refused(refusal, &name))?;
+    app.engine.load_adapter(&name);
     info!(name, "loaded a LoRA adapter");
     Ok(success(format!("Success: LoRA adapter '{name}' added successfully.")))
 }
@@ -41,6 +42,7 @@ pub async fn unload(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes
         return Err(Failure::adapter_input(message.to_owned()));
     }
     app.catalog.unload(name).map_err(|refusal| refused(refusal, name))?;
+    app.engine.unload_adapter(name);
     info!(name, "unloaded a LoRA adapter");
     Ok(success(format!("Success: LoRA adapter '{name}' removed successfully.")))
 }

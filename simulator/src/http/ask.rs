@@ -5,6 +5,8 @@ use serde_json::{Map, Value};
 use super::failure::Failure;
 use super::fields::{Fields, truthy};
 use crate::engine::Prompt;
+use crate::options::Face;
+use crate::wire::UsageMode;
 
 /// A request, read.
 #[derive(Debug)]
@@ -15,18 +17,14 @@ pub struct Ask {
     pub sampling: Sampling,
     pub stream: bool,
     pub usage: UsageMode,
+    /// Whether the ids of tokens are to be told.
+    pub token_ids: bool,
+    /// Prompts of another salt share nothing in the cache.
+    pub salt: Option<String>,
+    /// SGLang's way to name an adapter.
+    pub adapter: Option<String>,
     /// The client's own id for the request.
     pub request_id: Option<String>,
-}
-
-/// When a stream says how many tokens it used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UsageMode {
-    Never,
-    /// In one event of its own, the last before `[DONE]`.
-    AtEnd,
-    /// With every event, and at the end too.
-    Always,
 }
 
 /// The parameters that vLLM checks after the model's name.
@@ -34,6 +32,8 @@ pub enum UsageMode {
 pub struct Sampling {
     pub copies: i64,
     pub tokens: i64,
+    /// What the request calls the limit of tokens.
+    pub tokens_name: &'static str,
     pub temperature: Option<f64>,
     pub top_p: Option<f64>,
 }
@@ -58,18 +58,22 @@ impl Ask {
         let limits: Vec<i64> = token_fields.iter().filter_map(|name| fields.integer(name)).collect();
         let copies = fields.integer("n").unwrap_or(1);
         let stream = fields.flag("stream");
-        let usage = fields.nested("stream_options", UsageMode::read).unwrap_or(UsageMode::Never);
+        let usage = fields.nested("stream_options", usage_mode).unwrap_or(UsageMode::Never);
         Self {
             model,
             prompts,
             sampling: Sampling {
                 copies,
                 tokens: limits.first().copied().unwrap_or(DEFAULT_TOKENS),
+                tokens_name: "max_tokens",
                 temperature: fields.float("temperature"),
                 top_p: fields.float("top_p"),
             },
             stream,
             usage,
+            token_ids: fields.flag("return_token_ids"),
+            salt: fields.string("cache_salt").map(str::to_owned),
+            adapter: fields.string("lora_path").map(str::to_owned),
             request_id: fields.string("request_id").map(str::to_owned),
         }
     }
@@ -88,16 +92,61 @@ pub fn check_stream_options(object: &Map<String, Value>) -> Result<(), Failure> 
     Ok(())
 }
 
-// === impl UsageMode ===
-
-impl UsageMode {
-    fn read(fields: &mut Fields<'_>) -> Self {
-        match (fields.flag("include_usage"), fields.flag("continuous_usage_stats")) {
-            (false, _) => Self::Never,
-            (true, false) => Self::AtEnd,
-            (true, true) => Self::Always,
-        }
+fn usage_mode(fields: &mut Fields<'_>) -> UsageMode {
+    match (fields.flag("include_usage"), fields.flag("continuous_usage_stats")) {
+        (false, _) => UsageMode::Never,
+        (true, false) => UsageMode::AtEnd,
+        (true, true) => UsageMode::Always,
     }
+}
+
+/// How many tokens fit behind a prompt: both engines refuse what can never fit, vLLM cuts the rest.
+///
+/// # Errors
+///
+/// The engine's own 400 for a prompt or an answer longer than the context.
+pub fn fit(face: Face, prompt: u64, tokens: u32, sampling: &Sampling, context: u32) -> Result<u32, Failure> {
+    if face == Face::Sglang {
+        return fit_sglang(prompt, tokens, context);
+    }
+    let name = sampling.tokens_name;
+    if tokens > context {
+        let message = format!(
+            "{name}={tokens} cannot be greater than max_model_len={context}. Please request fewer output tokens."
+        );
+        return Err(Failure::parameter(name, &message, Some(tokens.to_string())));
+    }
+    if prompt > u64::from(context) {
+        let least = u64::from(context) + 1;
+        let message = format!(
+            "This model's maximum context length is {context} tokens. However, your prompt contains at least {least} \
+             input tokens, which exceeds this limit even without any output tokens. Please reduce the length of the \
+             input prompt."
+        );
+        return Err(Failure::parameter("input_tokens", &message, Some(least.to_string())));
+    }
+    let rest = context.saturating_sub(u32::try_from(prompt).unwrap_or(u32::MAX));
+    if rest == 0 {
+        return Err(Failure::parameter("max_tokens", "max_tokens must be at least 1, got 0.", Some("0".to_owned())));
+    }
+    Ok(tokens.min(rest))
+}
+
+fn fit_sglang(prompt: u64, tokens: u32, context: u32) -> Result<u32, Failure> {
+    if prompt >= u64::from(context) {
+        return Err(Failure::bad_request(format!(
+            "The input ({prompt} tokens) is longer than the model's context length ({context} tokens)."
+        )));
+    }
+    let total = prompt + u64::from(tokens);
+    if total > u64::from(context) {
+        return Err(Failure::bad_request(format!(
+            "Requested token count exceeds the model's maximum context length of {context} tokens. You requested a \
+             total of {total} tokens: {prompt} tokens from the input messages and {tokens} tokens for the completion. \
+             Please reduce the number of tokens in the input messages or the completion to fit within the limit."
+        )));
+    }
+    Ok(tokens)
 }
 
 // === impl Sampling ===
@@ -163,13 +212,19 @@ mod tests {
         match sampling.check(1, 131_072) {
             Ok(accepted) => format!("{accepted:?}"),
             Err(Failure::Error { message, .. }) => message,
-            Err(Failure::Detail { detail, .. }) => detail.to_owned(),
+            Err(other) => format!("{other:?}"),
         }
     }
 
     #[test]
     fn parameters_out_of_range_are_refused_in_the_words_of_vllm() {
-        let good = || Sampling { copies: 2, tokens: i64::MAX, temperature: Some(2.0), top_p: Some(1.0) };
+        let good = || Sampling {
+            copies: 2,
+            tokens: i64::MAX,
+            tokens_name: "max_tokens",
+            temperature: Some(2.0),
+            top_p: Some(1.0),
+        };
         assert_eq!(message(good()), format!("(2, {})", u32::MAX));
         assert_eq!(message(Sampling { copies: 30, ..good() }), format!("(30, {})", u32::MAX));
         for (sampling, expected) in [

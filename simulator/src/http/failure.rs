@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::engine::Stopped;
+use crate::options::Face;
 
 /// An answer that is not the one asked for.
 #[derive(Debug)]
@@ -18,6 +19,10 @@ pub enum Failure {
     Error { status: StatusCode, kind: &'static str, message: String, param: Option<String> },
     /// `{"detail": ...}`.
     Detail { status: StatusCode, detail: &'static str },
+    /// `{"type":"error","error":{...}}`, Anthropic's.
+    Anthropic { status: StatusCode, kind: &'static str, message: String },
+    /// `{"object":"error",...}`, SGLang's.
+    Sglang { status: StatusCode, kind: &'static str, message: String, param: Option<String> },
 }
 
 #[derive(Serialize)]
@@ -34,20 +39,43 @@ struct Inner<'a> {
 }
 
 #[derive(Serialize)]
+struct AnthropicEnvelope<'a> {
+    r#type: &'static str,
+    error: AnthropicInner<'a>,
+}
+
+#[derive(Serialize)]
+struct AnthropicInner<'a> {
+    r#type: &'a str,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct SglangError<'a> {
+    object: &'static str,
+    message: &'a str,
+    r#type: &'a str,
+    param: Option<&'a str>,
+    code: u16,
+}
+
+#[derive(Serialize)]
 struct Detail {
     detail: &'static str,
 }
 
-const ENGINE_DEAD: &str = "EngineCore encountered an issue. See stack trace (above) for the root cause.";
+/// What an engine that stopped says, whole or in a stream.
+pub const ENGINE_DEAD: &str = "EngineCore encountered an issue. See stack trace (above) for the root cause.";
 
-/// What a stream gets in place of its remaining tokens: Python's `json.dumps` spaces it like this.
-pub const ENGINE_DEAD_EVENT: &[u8] = b"data: {\"error\": {\"message\": \"EngineCore encountered \
-    an issue. See stack trace (above) for the root cause.\", \"type\": \"InternalServerError\", \
-    \"param\": null, \"code\": 500}}\n\n";
+/// The type of what FastAPI refuses.
+const FRAMEWORK: &str = "Bad Request";
 
 // === impl Failure ===
 
 impl Failure {
+    pub const ENGINE_DEAD_STATUS: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
+    pub const ENGINE_DEAD_KIND: &str = "InternalServerError";
+
     /// No such path.
     pub const NOT_FOUND: Self = Self::Detail { status: StatusCode::NOT_FOUND, detail: "Not Found" };
 
@@ -101,16 +129,64 @@ impl Failure {
         if count > SHOWN {
             message.push_str(&format!("\n  ...and {} more {label}", count - SHOWN));
         }
-        Self::Error { status: StatusCode::BAD_REQUEST, kind: "Bad Request", message, param }
+        Self::Error { status: StatusCode::BAD_REQUEST, kind: FRAMEWORK, message, param }
     }
 
     /// A body that is no text at all.
     pub fn unreadable_body() -> Self {
         Self::Error {
             status: StatusCode::BAD_REQUEST,
-            kind: "Bad Request",
+            kind: FRAMEWORK,
             message: "There was an error parsing the body".to_owned(),
             param: None,
+        }
+    }
+
+    /// As `/v1/messages` of vLLM says it: what the framework refuses keeps its own shape.
+    pub fn on_messages(self) -> Self {
+        match self {
+            Self::Error { status, kind, message, .. } if kind != FRAMEWORK => Self::Anthropic { status, kind, message },
+            other => other,
+        }
+    }
+
+    /// As SGLang says it, which does not name parameters behind its messages.
+    pub fn on_sglang(self) -> Self {
+        match self {
+            Self::Error { status, kind, message, .. } => {
+                let message = message.split(" (parameter=").next().unwrap_or_default().to_owned();
+                Self::Sglang { status, kind, message, param: None }
+            }
+            other => other,
+        }
+    }
+
+    /// As many requests are here as may be.
+    pub fn busy(face: Face) -> Self {
+        let (kind, message) = match face {
+            Face::Vllm => (
+                "Service Unavailable",
+                "The engine is currently busy and cannot accept new requests. Please try again later or on a \
+                 different instance.",
+            ),
+            Face::Sglang => ("503", "The request queue is full."),
+        };
+        Self::Error { status: StatusCode::SERVICE_UNAVAILABLE, kind, message: message.to_owned(), param: None }
+    }
+
+    /// A fault that somebody asked for.
+    pub fn fault(status: StatusCode) -> Self {
+        let message = if status == Self::ENGINE_DEAD_STATUS { ENGINE_DEAD } else { "A fault was asked for." };
+        Self::Error { status, kind: "InternalServerError", message: message.to_owned(), param: None }
+    }
+
+    /// Nothing is stored here.
+    pub fn unknown_response(id: &str) -> Self {
+        Self::Error {
+            status: StatusCode::NOT_FOUND,
+            kind: "invalid_request_error",
+            message: format!("Response with id '{id}' not found."),
+            param: Some("response_id".to_owned()),
         }
     }
 
@@ -128,8 +204,8 @@ impl Failure {
 impl From<Stopped> for Failure {
     fn from(Stopped: Stopped) -> Self {
         Self::Error {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            kind: "InternalServerError",
+            status: Self::ENGINE_DEAD_STATUS,
+            kind: Self::ENGINE_DEAD_KIND,
             message: ENGINE_DEAD.to_owned(),
             param: None,
         }
@@ -144,6 +220,15 @@ impl IntoResponse for Failure {
                 (status, Json(Envelope { error })).into_response()
             }
             Self::Detail { status, detail } => (status, Json(Detail { detail })).into_response(),
+            Self::Anthropic { status, kind, message } => {
+                let error = AnthropicInner { r#type: kind, message: &message };
+                (status, Json(AnthropicEnvelope { r#type: "error", error })).into_response()
+            }
+            Self::Sglang { status, kind, message, param } => {
+                let (message, param, code) = (&*message, param.as_deref(), status.as_u16());
+                let error = SglangError { object: "error", message, r#type: kind, param, code };
+                (status, Json(error)).into_response()
+            }
         }
     }
 }
@@ -151,15 +236,6 @@ impl IntoResponse for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_event_and_the_answer_of_a_dead_engine_say_the_same() {
-        let event = std::str::from_utf8(ENGINE_DEAD_EVENT).expect("ASCII");
-        let json = event.trim_start_matches("data: ").trim_end();
-        let value: serde_json::Value = serde_json::from_str(json).expect("JSON");
-        assert_eq!(value["error"]["message"], ENGINE_DEAD);
-        assert_eq!(value["error"]["code"], 500);
-    }
 
     #[test]
     fn only_ten_problems_are_shown() {

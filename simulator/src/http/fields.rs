@@ -82,7 +82,7 @@ impl<'a> Fields<'a> {
 
     /// A text that must be there.
     pub fn required_string(&mut self, name: &str) -> Option<&'a str> {
-        self.require(name);
+        self.required(name);
         self.string(name)
     }
 
@@ -154,7 +154,7 @@ impl<'a> Fields<'a> {
 
     /// A list of objects that must be there; elements of another kind are reported and left out.
     pub fn required_objects(&mut self, name: &str) -> Vec<&'a Map<String, Value>> {
-        self.require(name);
+        self.required(name);
         let list = match self.object.get(name) {
             Some(Value::Array(list)) => list,
             Some(other) => {
@@ -196,6 +196,14 @@ impl<'a> Fields<'a> {
         None
     }
 
+    /// Reports a field whose value a check of vLLM's own refuses.
+    pub fn unfit(&mut self, name: &str, message: &str, value: &Value) {
+        let path = format!("{}.{name}", self.path);
+        let cause = format!(", 'ctx': {{'error': ValueError({})}}", quoted(message));
+        let text = problem("value_error", &path, &format!("Value error, {message}"), &shown(value), &cause);
+        self.problems.push(Problem { path, text });
+    }
+
     /// # Errors
     ///
     /// vLLM's 400 that lists every wrong field.
@@ -212,7 +220,8 @@ impl<'a> Fields<'a> {
         self.object.get(name).filter(|value| !value.is_null())
     }
 
-    fn require(&mut self, name: &str) {
+    /// Reports a field that is not there.
+    pub fn required(&mut self, name: &str) {
         if !self.object.contains_key(name) {
             let input = format!("<dict of {} items>", self.object.len());
             self.report("missing", name, "Field required", &input);

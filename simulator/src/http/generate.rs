@@ -5,51 +5,87 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use super::ask::Ask;
-use super::face::Face;
 use super::failure::Failure;
 use super::stream::EventStream;
 use super::{App, unix_now};
-use crate::engine::Work;
-use crate::wire::{Counts, Head};
+use crate::engine::{Rejected, Work};
+use crate::wire::{Choice, Counts, Head, PromptFacts, Script};
 
-/// Answers a request that could be read.
+/// Answers a request that could be read; the answer's id begins with `prefix`.
 ///
 /// # Errors
 ///
-/// An unknown model, a parameter out of range, or an engine that was told to stop.
-pub async fn answer(app: &App, headers: &HeaderMap, face: Face, ask: Ask) -> Result<Response, Failure> {
-    let model = app
-        .catalog
-        .resolve(ask.model.as_deref())
-        .ok_or_else(|| Failure::unknown_model(ask.model.as_deref().unwrap_or_default(), app.catalog.served()))?;
+/// An unknown model, a parameter out of range, too long a prompt, a full queue, or an engine that was
+/// told to stop.
+pub async fn answer(
+    app: &App,
+    headers: &HeaderMap,
+    prefix: &str,
+    ask: Ask,
+    script: impl FnOnce(Head, u32) -> Box<dyn Script>,
+) -> Result<Response, Failure> {
+    let target = app.target(&ask)?;
+    rank(headers)?;
     let (copies, tokens) = ask.sampling.check(ask.prompts.len(), app.engine.max_model_len())?;
+    let longest = ask.prompts.iter().map(|prompt| prompt.tokens).max().unwrap_or(0);
+    let tokens = super::ask::fit(app.face, longest, tokens, &ask.sampling, app.engine.max_model_len())?;
+    let work = Work {
+        model: &target.model,
+        adapter: target.adapter.as_deref(),
+        salt: ask.salt.as_deref(),
+        prompts: &ask.prompts,
+        copies,
+        tokens,
+    };
+    let generation = app.engine.start(&work).map_err(|Rejected::QueueFull| Failure::busy(app.face))?;
+    let counts = Counts {
+        prompt: ask.prompts.iter().map(|prompt| prompt.tokens).sum(),
+        cached: 0,
+        completion: generation.choices() as u64 * u64::from(generation.length()),
+    };
+    let (stream, head) = (ask.stream, head(app, headers, prefix, ask, target.shown, copies));
+    let mut script = script(head, tokens);
+    if stream {
+        return Ok(typed("text/event-stream; charset=utf-8", EventStream::new(script, generation, counts).into_body()));
+    }
+    let answer = generation.complete().await?;
+    let choices: Vec<Choice> =
+        answer.texts.into_iter().zip(answer.ids).map(|(text, ids)| Choice { text, ids }).collect();
+    let counts = Counts { cached: answer.cached_tokens, ..counts };
+    Ok(typed("application/json", Body::from(script.whole(&choices, counts))))
+}
+
+fn head(app: &App, headers: &HeaderMap, prefix: &str, ask: Ask, model: String, copies: usize) -> Head {
     let id = match (headers.get("x-request-id"), ask.request_id) {
         (Some(id), _) => String::from_utf8_lossy(id.as_bytes()).into_owned(),
         (None, Some(id)) => id,
         (None, None) => app.next_id(),
     };
-    let work = Work { model: &model, prompts: &ask.prompts, copies, tokens };
-    let generation = app.engine.start(&work);
-    let counts = Counts {
-        prompt: ask.prompts.iter().map(|prompt| prompt.tokens).sum(),
-        completion: generation.choices() as u64 * u64::from(generation.length()),
-    };
-    let head = Head {
-        id: format!("{}-{id}", face.id_prefix()),
+    let facts = |tokens, ids| PromptFacts { tokens, ids: ask.token_ids.then_some(ids) };
+    Head {
+        id: format!("{prefix}{id}"),
         created: unix_now(),
         model,
         fingerprint: app.fingerprint.clone(),
-    };
-    if ask.stream {
-        let prompts = ask.prompts.iter().map(|prompt| prompt.tokens).collect();
-        let events = EventStream::new(face, head, generation, ask.usage, prompts, counts);
-        return Ok(typed("text/event-stream; charset=utf-8", events.into_body()));
+        usage: ask.usage,
+        details: app.details,
+        token_ids: ask.token_ids,
+        prompts: ask.prompts.into_iter().map(|prompt| facts(prompt.tokens, prompt.ids)).collect(),
+        copies,
     }
-    let texts = generation.complete().await?;
-    Ok(typed("application/json", Body::from(face.whole(&head, &texts, counts))))
 }
 
-fn typed(content_type: &'static str, body: Body) -> Response {
+/// One simulator is one rank; vLLM takes no notice of a rank that is no number.
+fn rank(headers: &HeaderMap) -> Result<(), Failure> {
+    let rank = headers.get("x-data-parallel-rank").and_then(|rank| rank.to_str().ok()?.trim().parse::<i64>().ok());
+    match rank {
+        None | Some(0) => Ok(()),
+        Some(rank) => Err(Failure::bad_request(format!("data_parallel_rank {rank} is out of range [0, 1)."))),
+    }
+}
+
+/// `body` with a content type.
+pub fn typed(content_type: &'static str, body: Body) -> Response {
     let content_type = HeaderValue::from_static(content_type);
     ([(header::CONTENT_TYPE, content_type)], body).into_response()
 }

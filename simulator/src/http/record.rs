@@ -44,8 +44,8 @@ pub async fn record(State(app): State<Arc<App>>, request: Request, next: Next) -
 }
 
 /// Asked again and again, these would push out what one looks for.
-fn is_poll(path: &str) -> bool {
-    path == "/health" || path == "/metrics" || path.starts_with("/simulator/")
+pub fn is_poll(path: &str) -> bool {
+    path == "/health" || path == "/health_generate" || path == "/metrics" || path.starts_with("/simulator/")
 }
 
 fn signed(app: &App, mut response: Response) -> Response {

@@ -9,52 +9,34 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures::stream;
 
-use super::ask::UsageMode;
-use super::face::Face;
-use super::failure::ENGINE_DEAD_EVENT;
+use super::failure::{ENGINE_DEAD, Failure};
 use crate::engine::{Generation, Stopped, Token};
-use crate::wire::{Counts, DONE, Head, Piece, chat};
+use crate::wire::{Counts, Event, Piece, Script};
 
 /// The events still to come.
 #[derive(Debug)]
 pub struct EventStream {
-    face: Face,
-    head: Head,
+    script: Box<dyn Script>,
     generation: Generation,
-    usage: UsageMode,
-    /// Tokens of each prompt.
-    prompts: Vec<u64>,
-    totals: Counts,
+    /// Those at the end; what was cached is known from the first token on.
+    counts: Counts,
     phase: Phase,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Phase {
-    /// Chat only: the opening event of this choice, once the first token is there.
-    Opening(usize),
+    Begin,
+    Open,
     Tokens,
-    Totals,
-    Done,
     Ended,
 }
 
 // === impl EventStream ===
 
 impl EventStream {
-    /// `totals` are the counts at the end.
-    pub fn new(
-        face: Face,
-        head: Head,
-        generation: Generation,
-        usage: UsageMode,
-        prompts: Vec<u64>,
-        totals: Counts,
-    ) -> Self {
-        let phase = match face {
-            Face::Chat => Phase::Opening(0),
-            Face::Completion => Phase::Tokens,
-        };
-        Self { face, head, generation, usage, prompts, totals, phase }
+    /// `counts` are those at the end.
+    pub fn new(script: Box<dyn Script>, generation: Generation, counts: Counts) -> Self {
+        Self { script, generation, counts, phase: Phase::Begin }
     }
 
     pub fn into_body(self) -> Body {
@@ -65,61 +47,51 @@ impl EventStream {
     }
 
     async fn next(&mut self) -> Option<Bytes> {
-        match self.advance().await {
-            Ok(event) => event,
-            Err(Stopped) => {
-                self.phase = Phase::Done;
-                Some(Bytes::from_static(ENGINE_DEAD_EVENT))
-            }
-        }
-    }
-
-    async fn advance(&mut self) -> Result<Option<Bytes>, Stopped> {
         loop {
-            match self.phase {
-                Phase::Opening(choice) => {
-                    self.generation.prefill().await?;
-                    let next = choice + 1;
-                    self.phase = if next < self.generation.choices() { Phase::Opening(next) } else { Phase::Tokens };
-                    return Ok(Some(chat::opening(&self.head, choice, self.so_far(choice, 0))));
-                }
-                Phase::Tokens => match self.generation.next().await? {
-                    Some(token) => return Ok(Some(self.piece(&token))),
-                    None if self.usage == UsageMode::Never => self.phase = Phase::Done,
-                    None => self.phase = Phase::Totals,
-                },
-                Phase::Totals => {
-                    self.phase = Phase::Done;
-                    return Ok(Some(self.face.totals(&self.head, self.totals)));
-                }
-                Phase::Done => {
-                    self.phase = Phase::Ended;
-                    return Ok(Some(Bytes::from_static(DONE)));
-                }
-                Phase::Ended => return Ok(None),
+            let mut event = Event::default();
+            if let Err(Stopped) = self.advance(&mut event).await? {
+                self.phase = Phase::Ended;
+                let code = Failure::ENGINE_DEAD_STATUS.as_u16();
+                self.script.fail(ENGINE_DEAD, Failure::ENGINE_DEAD_KIND, code, &mut event);
+            }
+            if let Some(bytes) = event.finish() {
+                return Some(bytes);
             }
         }
     }
 
-    fn piece(&self, token: &Token) -> Bytes {
-        let piece = Piece {
-            index: token.choice,
-            text: token.text,
-            last: token.last,
-            usage: self.so_far(token.choice, u64::from(token.position) + 1),
-            fingerprint: token.last && self.usage == UsageMode::Never,
-        };
-        self.face.piece(&self.head, &piece)
-    }
-
-    /// Counts of one choice, if the stream wants them with every event.
-    fn so_far(&self, choice: usize, completion: u64) -> Option<Counts> {
-        if self.usage != UsageMode::Always {
-            return None;
+    /// Writes the events of the next phase, which may be none. `None` if there is no next phase.
+    async fn advance(&mut self, to: &mut Event) -> Option<Result<(), Stopped>> {
+        match self.phase {
+            Phase::Begin => {
+                self.script.begin(to);
+                self.phase = Phase::Open;
+            }
+            Phase::Open => {
+                if self.generation.prefill().await.is_err() {
+                    return Some(Err(Stopped));
+                }
+                self.counts.cached = self.generation.cached_tokens();
+                for choice in 0..self.generation.choices() {
+                    self.script.open(choice, self.counts, to);
+                }
+                self.phase = Phase::Tokens;
+            }
+            Phase::Tokens => match self.generation.next().await {
+                Ok(Some(token)) => self.script.token(&piece(token), to),
+                Ok(None) => {
+                    self.script.close(self.counts, to);
+                    self.phase = Phase::Ended;
+                }
+                Err(Stopped) => return Some(Err(Stopped)),
+            },
+            Phase::Ended => return None,
         }
-        // Choices are numbered prompt by prompt, equally many of each.
-        let copies = self.generation.choices() / self.prompts.len().max(1);
-        let prompt = self.prompts.get(choice / copies.max(1)).copied().unwrap_or_default();
-        Some(Counts { prompt, completion })
+        Some(Ok(()))
     }
+}
+
+fn piece(token: Token) -> Piece<'static> {
+    let Token { choice, position, text, id, last } = token;
+    Piece { choice, position, text, id, last }
 }

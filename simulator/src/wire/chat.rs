@@ -1,42 +1,17 @@
-//! `/v1/chat/completions`.
+//! vLLM's `/v1/chat/completions`.
 
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{Chunk, Counts, FINISH_REASON, Head, Piece, Usage};
+use super::{Choice, Counts, DONE, Event, FINISH_REASON, Head, Piece, Script, Usage, UsageMode};
 
-const CHUNK: &str = "chat.completion.chunk";
 const ROLE: &str = "assistant";
 
-#[derive(Serialize)]
-struct Opening {
-    index: usize,
-    delta: OpeningDelta,
-    logprobs: (),
-    finish_reason: (),
-}
-
-#[derive(Serialize)]
-struct OpeningDelta {
-    role: &'static str,
-    content: &'static str,
-}
-
-#[derive(Serialize)]
-struct Choice<'a> {
-    index: usize,
-    delta: Delta<'a>,
-    logprobs: (),
-    finish_reason: Option<&'static str>,
-    /// Only where the choice ends.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stop_reason: Option<()>,
-    token_ids: (),
-}
-
-#[derive(Serialize)]
-struct Delta<'a> {
-    content: &'a str,
+/// A chat's answer.
+#[derive(Debug)]
+pub struct Chat {
+    head: Head,
+    start: String,
 }
 
 #[derive(Serialize)]
@@ -50,7 +25,7 @@ struct Whole<'a> {
     system_fingerprint: &'a str,
     usage: Usage,
     prompt_logprobs: (),
-    prompt_token_ids: (),
+    prompt_token_ids: Option<&'a [u32]>,
     prompt_text: (),
     kv_transfer_params: (),
     ec_transfer_params: (),
@@ -64,7 +39,7 @@ struct WholeChoice<'a> {
     logprobs: (),
     finish_reason: &'static str,
     stop_reason: (),
-    token_ids: (),
+    token_ids: Option<&'a [u32]>,
     routed_experts: (),
 }
 
@@ -79,48 +54,90 @@ struct Message<'a> {
     reasoning: (),
 }
 
-/// A choice's first event, which says who speaks; `usage` if asked for with every chunk.
-pub fn opening(head: &Head, index: usize, usage: Option<Counts>) -> Bytes {
-    let delta = OpeningDelta { role: ROLE, content: "" };
-    let choices = [Opening { index, delta, logprobs: (), finish_reason: () }];
-    let mut chunk = Chunk::new(head, CHUNK, &choices);
-    chunk.usage = usage.map(chunk_usage);
-    chunk.prompt_token_ids = Some(());
-    chunk.prompt_text = Some(());
-    chunk.event()
+// === impl Chat ===
+
+impl Chat {
+    pub fn new(head: Head) -> Self {
+        let start = head.chunk_start("chat.completion.chunk");
+        Self { head, start }
+    }
+
+    /// Counts of one choice, if the stream wants them with every event.
+    fn usage_so_far(&self, choice: usize, completion: u64, to: &mut Event) {
+        if self.head.usage == UsageMode::Always {
+            super::usage_start(self.head.prompt_tokens(choice), completion, to);
+            to.raw(r#","completion_tokens_details":null}"#);
+        }
+    }
 }
 
-/// One token's event.
-pub fn piece(head: &Head, piece: &Piece<'_>) -> Bytes {
-    let choices = [Choice {
-        index: piece.index,
-        delta: Delta { content: piece.text },
-        logprobs: (),
-        finish_reason: piece.last.then_some(FINISH_REASON),
-        stop_reason: piece.last.then_some(()),
-        token_ids: (),
-    }];
-    let mut chunk = Chunk::new(head, CHUNK, &choices);
-    chunk.usage = piece.usage.map(chunk_usage);
-    chunk.system_fingerprint = piece.fingerprint.then_some(head.fingerprint.as_str());
-    chunk.event()
+impl Script for Chat {
+    fn open(&mut self, choice: usize, _: Counts, to: &mut Event) {
+        to.raw(&self.start).raw(r#"{"index":"#).number(choice as u64);
+        to.raw(r#","delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]"#);
+        self.usage_so_far(choice, 0, to);
+        to.raw(r#","prompt_token_ids":"#).ids(self.head.prompt_ids(choice)).raw(",\"prompt_text\":null}\n\n");
+    }
+
+    fn token(&mut self, token: &Piece<'_>, to: &mut Event) {
+        to.raw(&self.start).raw(r#"{"index":"#).number(token.choice as u64);
+        to.raw(r#","delta":{"content":"#).text(token.text).raw(r#"},"logprobs":null,"finish_reason":"#);
+        to.raw(if token.last { r#""length","stop_reason":null"# } else { "null" });
+        to.raw(r#","token_ids":"#).ids(self.head.token_ids.then_some(&[token.id])).raw("}]");
+        self.usage_so_far(token.choice, u64::from(token.position) + 1, to);
+        if token.last && self.head.usage == UsageMode::Never {
+            to.raw(r#","system_fingerprint":"#).text(&self.head.fingerprint);
+        }
+        to.raw("}\n\n");
+    }
+
+    fn close(&mut self, counts: Counts, to: &mut Event) {
+        if self.head.usage != UsageMode::Never {
+            to.raw(&self.start).raw("]");
+            super::usage_start(counts.prompt, counts.completion, to);
+            if self.head.details {
+                to.raw(r#","prompt_tokens_details":{"cached_tokens":"#).number(counts.cached);
+                to.raw(r#","created_cache_tokens":0}"#);
+            }
+            to.raw(r#"},"system_fingerprint":"#).text(&self.head.fingerprint).raw("}\n\n");
+        }
+        to.raw(DONE);
+    }
+
+    fn fail(&mut self, message: &str, kind: &str, code: u16, to: &mut Event) {
+        super::failure(message, kind, code, to);
+    }
+
+    fn whole(&mut self, choices: &[Choice], counts: Counts) -> Bytes {
+        let head = &self.head;
+        super::json(&Whole {
+            id: &head.id,
+            object: "chat.completion",
+            created: head.created,
+            model: &head.model,
+            choices: choices.iter().enumerate().map(|(index, choice)| WholeChoice::new(index, choice, head)).collect(),
+            service_tier: (),
+            system_fingerprint: &head.fingerprint,
+            usage: Usage::new(counts, head.details, Some(0)),
+            prompt_logprobs: (),
+            prompt_token_ids: head.prompt_ids(0),
+            prompt_text: (),
+            kv_transfer_params: (),
+            ec_transfer_params: (),
+            metrics: (),
+        })
+    }
 }
 
-/// The event with the counts of the whole stream.
-pub fn totals(head: &Head, counts: Counts) -> Bytes {
-    Chunk::<()>::new(head, CHUNK, &[]).with_totals(counts, head).event()
-}
+// === impl WholeChoice ===
 
-/// The whole answer as one body.
-pub fn whole(head: &Head, texts: &[String], counts: Counts) -> Bytes {
-    let choices = texts
-        .iter()
-        .enumerate()
-        .map(|(index, text)| WholeChoice {
+impl<'a> WholeChoice<'a> {
+    fn new(index: usize, choice: &'a Choice, head: &Head) -> Self {
+        Self {
             index,
             message: Message {
                 role: ROLE,
-                content: text,
+                content: &choice.text,
                 refusal: (),
                 annotations: (),
                 audio: (),
@@ -130,29 +147,8 @@ pub fn whole(head: &Head, texts: &[String], counts: Counts) -> Bytes {
             logprobs: (),
             finish_reason: FINISH_REASON,
             stop_reason: (),
-            token_ids: (),
+            token_ids: head.token_ids.then_some(&choice.ids),
             routed_experts: (),
-        })
-        .collect();
-    super::json(&Whole {
-        id: &head.id,
-        object: "chat.completion",
-        created: head.created,
-        model: &head.model,
-        choices,
-        service_tier: (),
-        system_fingerprint: &head.fingerprint,
-        usage: Usage::full(counts),
-        prompt_logprobs: (),
-        prompt_token_ids: (),
-        prompt_text: (),
-        kv_transfer_params: (),
-        ec_transfer_params: (),
-        metrics: (),
-    })
-}
-
-/// Chat chunks name the completion's details, and no others.
-fn chunk_usage(counts: Counts) -> Usage {
-    Usage { completion_tokens_details: Some(()), ..Usage::bare(counts) }
+        }
+    }
 }

@@ -1,22 +1,18 @@
-//! `/v1/completions`.
+//! vLLM's `/v1/completions`.
 
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{Chunk, Counts, FINISH_REASON, Head, Piece, Usage};
+use super::{Choice, Counts, DONE, Event, FINISH_REASON, Head, Piece, Script, Usage, UsageMode};
 
 /// Chunks and whole answers share it.
 const OBJECT: &str = "text_completion";
 
-#[derive(Serialize)]
-struct Choice<'a> {
-    index: usize,
-    text: &'a str,
-    logprobs: (),
-    finish_reason: Option<&'static str>,
-    stop_reason: (),
-    prompt_token_ids: (),
-    token_ids: (),
+/// A completion's answer.
+#[derive(Debug)]
+pub struct Completion {
+    head: Head,
+    start: String,
 }
 
 #[derive(Serialize)]
@@ -41,62 +37,80 @@ struct WholeChoice<'a> {
     logprobs: (),
     finish_reason: &'static str,
     stop_reason: (),
-    token_ids: (),
+    token_ids: Option<&'a [u32]>,
     prompt_logprobs: (),
-    prompt_token_ids: (),
+    prompt_token_ids: Option<&'a [u32]>,
     routed_experts: (),
 }
 
-/// One token's event.
-pub fn piece(head: &Head, piece: &Piece<'_>) -> Bytes {
-    let choices = [Choice {
-        index: piece.index,
-        text: piece.text,
-        logprobs: (),
-        finish_reason: piece.last.then_some(FINISH_REASON),
-        stop_reason: (),
-        prompt_token_ids: (),
-        token_ids: (),
-    }];
-    let mut chunk = Chunk::new(head, OBJECT, &choices);
-    chunk.usage = piece.usage.map(Usage::bare);
-    chunk.system_fingerprint = piece.fingerprint.then_some(head.fingerprint.as_str());
-    chunk.event()
+// === impl Completion ===
+
+impl Completion {
+    pub fn new(head: Head) -> Self {
+        let start = head.chunk_start(OBJECT);
+        Self { head, start }
+    }
 }
 
-/// The event with the counts of the whole stream.
-pub fn totals(head: &Head, counts: Counts) -> Bytes {
-    Chunk::<()>::new(head, OBJECT, &[]).with_totals(counts, head).event()
-}
+impl Script for Completion {
+    fn token(&mut self, token: &Piece<'_>, to: &mut Event) {
+        let first_ids = (token.position == 0).then(|| self.head.prompt_ids(token.choice)).flatten();
+        to.raw(&self.start).raw(r#"{"index":"#).number(token.choice as u64);
+        to.raw(r#","text":"#).text(token.text).raw(r#","logprobs":null,"finish_reason":"#);
+        to.raw(if token.last { r#""length""# } else { "null" });
+        to.raw(r#","stop_reason":null,"prompt_token_ids":"#).ids(first_ids);
+        to.raw(r#","token_ids":"#).ids(self.head.token_ids.then_some(&[token.id])).raw("}]");
+        if self.head.usage == UsageMode::Always {
+            super::usage_start(self.head.prompt_tokens(token.choice), u64::from(token.position) + 1, to);
+            to.raw("}");
+        }
+        if token.last && self.head.usage == UsageMode::Never {
+            to.raw(r#","system_fingerprint":"#).text(&self.head.fingerprint);
+        }
+        to.raw("}\n\n");
+    }
 
-/// The whole answer as one body.
-pub fn whole(head: &Head, texts: &[String], counts: Counts) -> Bytes {
-    let choices = texts
-        .iter()
-        .enumerate()
-        .map(|(index, text)| WholeChoice {
+    fn close(&mut self, counts: Counts, to: &mut Event) {
+        if self.head.usage != UsageMode::Never {
+            to.raw(&self.start).raw("]");
+            super::usage_start(counts.prompt, counts.completion, to);
+            if self.head.details {
+                to.raw(r#","prompt_tokens_details":{"cached_tokens":"#).number(counts.cached).raw("}");
+            }
+            to.raw(r#"},"system_fingerprint":"#).text(&self.head.fingerprint).raw("}\n\n");
+        }
+        to.raw(DONE);
+    }
+
+    fn fail(&mut self, message: &str, kind: &str, code: u16, to: &mut Event) {
+        super::failure(message, kind, code, to);
+    }
+
+    fn whole(&mut self, choices: &[Choice], counts: Counts) -> Bytes {
+        let head = &self.head;
+        let choices = choices.iter().enumerate().map(|(index, choice)| WholeChoice {
             index,
-            text,
+            text: &choice.text,
             logprobs: (),
             finish_reason: FINISH_REASON,
             stop_reason: (),
-            token_ids: (),
+            token_ids: head.token_ids.then_some(&choice.ids),
             prompt_logprobs: (),
-            prompt_token_ids: (),
+            prompt_token_ids: head.prompt_ids(index),
             routed_experts: (),
+        });
+        super::json(&Whole {
+            id: &head.id,
+            object: OBJECT,
+            created: head.created,
+            model: &head.model,
+            choices: choices.collect(),
+            service_tier: (),
+            system_fingerprint: &head.fingerprint,
+            usage: Usage::new(counts, head.details, None),
+            kv_transfer_params: (),
+            ec_transfer_params: (),
+            metrics: (),
         })
-        .collect();
-    super::json(&Whole {
-        id: &head.id,
-        object: OBJECT,
-        created: head.created,
-        model: &head.model,
-        choices,
-        service_tier: (),
-        system_fingerprint: &head.fingerprint,
-        usage: Usage::full(counts),
-        kv_transfer_params: (),
-        ec_transfer_params: (),
-        metrics: (),
-    })
+    }
 }

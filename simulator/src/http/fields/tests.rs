@@ -5,7 +5,7 @@ use super::*;
 fn message(failure: Failure) -> (String, Option<String>) {
     match failure {
         Failure::Error { message, param, .. } => (message, param),
-        Failure::Detail { detail, .. } => (detail.to_owned(), None),
+        other => (format!("{other:?}"), None),
     }
 }
 

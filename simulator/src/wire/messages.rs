@@ -1,0 +1,104 @@
+//! vLLM's `/v1/messages`, in Anthropic's shapes.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::{Choice, Counts, Event, Head, Piece, Script};
+
+/// The answer to a message.
+#[derive(Debug)]
+pub struct Messages {
+    head: Head,
+}
+
+#[derive(Serialize)]
+struct Whole<'a> {
+    id: &'a str,
+    r#type: &'static str,
+    role: &'static str,
+    content: [Block<'a>; 1],
+    model: &'a str,
+    stop_reason: &'static str,
+    usage: Usage,
+}
+
+#[derive(Serialize)]
+struct Block<'a> {
+    r#type: &'static str,
+    text: &'a str,
+}
+
+/// Without `--enable-prompt-tokens-details` nothing is known of the cache.
+#[derive(Serialize)]
+struct Usage {
+    input_tokens: u64,
+    output_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_creation_input_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_read_input_tokens: Option<u64>,
+}
+
+const DELTA: &str = "event: content_block_delta\n\
+    data: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":";
+
+/// Every simulated answer ends because it has all the tokens that were asked for.
+const STOP_REASON: &str = "max_tokens";
+
+// === impl Messages ===
+
+impl Messages {
+    pub fn new(head: Head) -> Self {
+        Self { head }
+    }
+
+    /// vLLM takes cached tokens out of the input's.
+    fn usage(&self, counts: Counts) -> Usage {
+        let cached = if self.head.details { counts.cached } else { 0 };
+        Usage {
+            input_tokens: counts.prompt.saturating_sub(cached),
+            output_tokens: counts.completion,
+            cache_creation_input_tokens: self.head.details.then_some(0),
+            cache_read_input_tokens: self.head.details.then_some(cached),
+        }
+    }
+}
+
+impl Script for Messages {
+    fn open(&mut self, _: usize, counts: Counts, to: &mut Event) {
+        to.raw("event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":").text(&self.head.id);
+        to.raw(r#","type":"message","role":"assistant","content":[],"model":"#).text(&self.head.model);
+        to.raw(r#","stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":"#).number(counts.prompt);
+        to.raw(",\"output_tokens\":0}}}\n\n");
+        to.raw("event: content_block_start\ndata: {\"type\":\"content_block_start\",");
+        to.raw("\"content_block\":{\"type\":\"text\",\"text\":\"\"},\"index\":0}\n\n");
+    }
+
+    fn token(&mut self, token: &Piece<'_>, to: &mut Event) {
+        to.raw(DELTA).text(token.text).raw("},\"index\":0}\n\n");
+    }
+
+    fn close(&mut self, counts: Counts, to: &mut Event) {
+        to.raw("event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n");
+        to.raw("event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"");
+        to.raw(STOP_REASON).raw("\",\"stop_sequence\":null},\"usage\":").json(&self.usage(counts)).raw("}\n\n");
+        to.raw("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
+    }
+
+    fn fail(&mut self, message: &str, _: &str, _: u16, to: &mut Event) {
+        to.raw("event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"internal_error\",\"message\":");
+        to.text(message).raw("}}\n\n");
+    }
+
+    fn whole(&mut self, choices: &[Choice], counts: Counts) -> Bytes {
+        super::json(&Whole {
+            id: &self.head.id,
+            r#type: "message",
+            role: "assistant",
+            content: [Block { r#type: "text", text: choices.first().map_or("", |choice| &choice.text) }],
+            model: &self.head.model,
+            stop_reason: STOP_REASON,
+            usage: self.usage(counts),
+        })
+    }
+}

@@ -1,0 +1,111 @@
+//! `/v1/chat/completions`.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::super::{Choice, Counts, DONE, Event, FINISH_REASON, Head, Piece, Script, UsageMode, json};
+use super::{Metadata, Usage, WEIGHT_VERSION};
+
+/// A chat's answer.
+#[derive(Debug)]
+pub struct Chat {
+    head: Head,
+    start: String,
+    choices: usize,
+}
+
+#[derive(Serialize)]
+struct Whole<'a> {
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    choices: Vec<WholeChoice<'a>>,
+    usage: Usage,
+    metadata: Metadata,
+}
+
+#[derive(Serialize)]
+struct WholeChoice<'a> {
+    index: usize,
+    message: Message<'a>,
+    logprobs: (),
+    finish_reason: &'static str,
+    matched_stop: (),
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    role: &'static str,
+    content: &'a str,
+    reasoning_content: (),
+}
+
+// === impl Chat ===
+
+impl Chat {
+    pub fn new(head: Head) -> Self {
+        let start = head.chunk_start("chat.completion.chunk");
+        Self { head, start, choices: 0 }
+    }
+
+    fn delta(&self, choice: usize, to: &mut Event) {
+        to.raw(&self.start).raw(r#"{"index":"#).number(choice as u64).raw(r#","delta":{"reasoning_content":null"#);
+    }
+}
+
+impl Script for Chat {
+    fn open(&mut self, choice: usize, _: Counts, to: &mut Event) {
+        self.choices = self.choices.max(choice + 1);
+        self.delta(choice, to);
+        to.raw(r#","role":"assistant","content":""},"logprobs":null,"finish_reason":null,"matched_stop":null}]}"#);
+        to.raw("\n\n");
+    }
+
+    fn token(&mut self, token: &Piece<'_>, to: &mut Event) {
+        self.delta(token.choice, to);
+        to.raw(r#","content":"#).text(token.text);
+        to.raw(r#"},"logprobs":null,"finish_reason":null,"matched_stop":null}]"#);
+        if self.head.usage == UsageMode::Always {
+            let completion = u64::from(token.position) + 1;
+            let counts = Counts { prompt: self.head.prompt_tokens(token.choice), cached: 0, completion };
+            to.raw(r#","usage":"#).json(&Usage::new(counts, false));
+        }
+        to.raw("}\n\n");
+    }
+
+    fn close(&mut self, counts: Counts, to: &mut Event) {
+        for choice in 0..self.choices {
+            self.delta(choice, to);
+            to.raw("},\"logprobs\":null,\"finish_reason\":\"length\",\"matched_stop\":null}]}\n\n");
+        }
+        if self.head.usage != UsageMode::Never {
+            to.raw(&self.start).raw(r#"],"usage":"#).json(&Usage::new(counts, self.head.details)).raw("}\n\n");
+        }
+        to.raw(DONE);
+    }
+
+    fn fail(&mut self, message: &str, kind: &str, code: u16, to: &mut Event) {
+        super::failure(message, kind, code, to);
+    }
+
+    fn whole(&mut self, choices: &[Choice], counts: Counts) -> Bytes {
+        let head = &self.head;
+        let choices = choices.iter().enumerate().map(|(index, choice)| WholeChoice {
+            index,
+            message: Message { role: "assistant", content: &choice.text, reasoning_content: () },
+            logprobs: (),
+            finish_reason: FINISH_REASON,
+            matched_stop: (),
+        });
+        json(&Whole {
+            id: &head.id,
+            object: "chat.completion",
+            created: head.created,
+            model: &head.model,
+            choices: choices.collect(),
+            usage: Usage::new(counts, head.details),
+            metadata: Metadata { weight_version: WEIGHT_VERSION },
+        })
+    }
+}
