@@ -22,7 +22,7 @@ beside = cp $(wasm) $(target)/$(1)/.kthena_wasm_filter.new && mv $(target)/$(1)/
 .PHONY: help build wasm envoy demo test e2e-vllm check alone debug fuzz bless clean tools-present
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 build: tools-present wasm ## Build the release binaries and the filter into target/release
 	@echo "==> $@: kthena, kthena-router and kthena-simulator, optimised"

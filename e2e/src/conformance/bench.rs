@@ -79,11 +79,12 @@ impl Bench {
     }
 }
 
-/// Runs the suite, or what the command line picks of it, on the engine that `start` starts when it is first needed.
+/// Runs the suite, or what the command line picks of it, on the engine that `start` starts.
 pub fn run(start: fn() -> Bench) -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
-    let bench = Arc::new(OnceLock::new());
+    // Not within a case: without an engine there is none.
+    let bench = Arc::new(if arguments.list { OnceLock::new() } else { OnceLock::from(start()) });
     let on = |place: &str, lists: &[&[Case]], subject: fn(&Bench) -> Subject| -> Vec<Trial> {
         let cases = lists.iter().flat_map(|list| list.iter());
         let trial = |case: &Case| {
