@@ -30,13 +30,13 @@ use std::time::SystemTime;
 use tokio::sync::watch;
 
 pub use config::Config;
-pub use generation::{Answer, Generation, Stopped, Token};
+pub use generation::{Generation, Stopped, Token};
 pub use histogram::Histogram;
 pub use pace::{Pace, faster, parse_rate, parse_slowdown, parse_speed};
 pub use prompt::{Prompt, PromptReader};
 pub use random::{SplitMix64, digest64};
-pub use stats::{Adapters, Bounds, Cache, Ended, Latencies, Sizes, Sleep, Stats, Totals, Waiting};
-pub use tokenizer::{SPECIAL, text_of, tokenize};
+pub use stats::{Adapters, Bounds, Cache, Sleep, Stats};
+pub use tokenizer::text_of;
 
 use driver::Driver;
 use progress::Progress;

@@ -19,6 +19,7 @@ mod record;
 mod responses;
 mod sglang;
 mod state;
+mod stops;
 mod stream;
 mod target;
 mod tokens;
@@ -53,6 +54,7 @@ pub struct App {
     faults: Arc<Faults>,
     face: Face,
     api_key: Option<String>,
+    missing_lora_paths: Vec<String>,
     /// Whether usage tells of cached tokens.
     details: bool,
     /// Whether answers carry a request's id.
@@ -133,6 +135,7 @@ impl App {
             faults,
             face: manners.face,
             api_key: manners.api_key,
+            missing_lora_paths: manners.missing_lora_paths,
             details: manners.enable_prompt_tokens_details,
             request_ids: manners.enable_request_id_headers,
             name,
@@ -141,6 +144,11 @@ impl App {
             id_seed,
             ids: AtomicU64::new(0),
         }
+    }
+
+    /// Whether an adapter's path was declared to lead nowhere.
+    fn is_missing(&self, path: &str) -> bool {
+        self.missing_lora_paths.iter().any(|prefix| path.starts_with(prefix))
     }
 
     /// A new id: sixteen hex digits from vLLM, thirty-two from SGLang.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-/// A stand-in inference engine that answers as vLLM does, without a model.
+/// A stand-in inference engine that answers as vLLM or SGLang does, without a model.
 #[derive(Parser)]
 #[command(name = "kthena-simulator", version)]
 struct Arguments {

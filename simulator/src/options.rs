@@ -162,7 +162,7 @@ mod tests {
                      --max-num-seqs 3 --max-num-batched-tokens 4 --max-num-queued-reqs 5 --prefill-rate 6.5 \
                      --decode-slowdown 0.5 --block-size 8 --num-gpu-blocks 9 --no-enable-prefix-caching \
                      --max-loras 10 --lora-load-time 11s --face sglang --api-key k \
-                     --enable-prompt-tokens-details --enable-request-id-headers --fault close:after=3";
+                     --enable-prompt-tokens-details --enable-request-id-headers --fault close:after=3 --missing-lora-path /nope";
         let expected = Options {
             listen: SocketAddr::from(([127, 0, 0, 2], 9)),
             models: vec!["a".into(), "b".into()],
@@ -179,6 +179,7 @@ mod tests {
                 api_key: Some("k".into()),
                 enable_prompt_tokens_details: true,
                 enable_request_id_headers: true,
+                missing_lora_paths: vec!["/nope".into()],
                 faults: vec!["close:after=3".parse().expect("a fault")],
             },
             capacity: Capacity {

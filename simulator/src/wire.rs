@@ -22,7 +22,7 @@ pub mod sglang;
 use std::fmt::Debug;
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 pub use event::Event;
 
@@ -107,8 +107,10 @@ pub struct Piece<'a> {
     pub position: u32,
     pub text: &'a str,
     pub id: u32,
-    /// Whether the choice ends here, as every simulated choice does: by length.
+    /// Whether the choice ends here.
     pub last: bool,
+    /// The text that ended it; none: its length.
+    pub stop: Option<&'a str>,
 }
 
 /// One choice of a whole answer.
@@ -116,13 +118,17 @@ pub struct Piece<'a> {
 pub struct Choice {
     pub text: String,
     pub ids: Vec<u32>,
+    /// The text that ended it; none: its length.
+    pub stop: Option<String>,
 }
 
 /// The end of every stream of the OpenAI kind, also of one that failed.
 pub const DONE: &str = "data: [DONE]\n\n";
 
-/// Every simulated answer ends because it has all the tokens that were asked for.
-const FINISH_REASON: &str = "length";
+/// Why a choice ended, in the words of both engines.
+fn finish_reason(stop: Option<&str>) -> &'static str {
+    if stop.is_some() { "stop" } else { "length" }
+}
 
 #[derive(Debug, Serialize)]
 struct Usage {
@@ -197,6 +203,18 @@ fn usage_start(prompt: u64, completion: u64, to: &mut Event) {
 fn failure(message: &str, kind: &str, code: u16, to: &mut Event) {
     to.raw(r#"data: {"error": {"message": "#).text(message).raw(r#", "type": "#).text(kind);
     to.raw(r#", "param": null, "code": "#).number(code.into()).raw("}}\n\n").raw(DONE);
+}
+
+/// A JSON object whose keys keep their order, which engines' clients can see.
+#[derive(Debug)]
+pub struct Object<const N: usize>(pub [(&'static str, serde_json::Value); N]);
+
+// === impl Object ===
+
+impl<const N: usize> Serialize for Object<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
 }
 
 fn quoted(text: &str) -> String {

@@ -19,8 +19,14 @@ pub(crate) static BODIES: LazyLock<Bodies> = LazyLock::new(|| bodies(|setup| set
 
 /// An instance of its own, for tests that turn more.
 pub(crate) fn bodies(more: impl FnOnce(Setup) -> Setup) -> Bodies {
-    let options =
-        Options { models: vec![SERVED.into()], loras: vec!["adapter".into()], speed: 100.0, ..Options::default() };
+    let options = Options {
+        models: vec![SERVED.into()],
+        loras: vec!["adapter".into()],
+        speed: 100.0,
+        // One test sends a prompt of five megabytes.
+        max_model_len: 4_000_000,
+        ..Options::default()
+    };
     let engine = Engine::simulated("engine", options);
     let route =
         manifests::route("asked", MODEL, &[("engine", 100)]).replace("  rules:", "  loraAdapters: [adapter]\n  rules:");

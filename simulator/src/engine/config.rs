@@ -46,4 +46,9 @@ impl Config {
         );
         Ok(())
     }
+
+    /// Blocks that so many tokens take.
+    pub fn blocks(&self, tokens: u64) -> usize {
+        tokens.div_ceil(self.cache.block_size.max(1).into()) as usize
+    }
 }

@@ -87,14 +87,13 @@ impl Sequence {
         self.prompt.hashes.iter().chain(&self.answered).copied()
     }
 
-    /// Says the next word; true if it is the last.
-    pub fn say(&mut self, now: Duration) -> bool {
+    /// Says the next word. The hash of the block that it completes, if it does.
+    pub fn say(&mut self, now: Duration) -> Option<u64> {
         let word = self.words.next(self.done);
         self.done += 1;
         self.last_token = now;
-        if let Some(hash) = self.chain.push(word.id) {
-            self.answered.push(hash);
-        }
-        self.done >= self.length
+        let hash = self.chain.push(word.id)?;
+        self.answered.push(hash);
+        Some(hash)
     }
 }

@@ -25,6 +25,9 @@ pub async fn load(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) 
         let message = "Both 'lora_name' and 'lora_path' must be provided.";
         return Err(Failure::adapter_input(message.to_owned()));
     }
+    if app.is_missing(&path) {
+        return Err(Failure::adapter_not_found(format!("Loading lora {name} failed: No adapter found for {path}")));
+    }
     let adapter = Adapter { name: name.clone(), path };
     app.catalog.load(adapter, replace).map_err(|refusal| refused(refusal, &name))?;
     app.engine.load_adapter(&name);

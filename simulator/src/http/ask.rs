@@ -19,6 +19,8 @@ pub struct Ask {
     pub usage: UsageMode,
     /// Whether the ids of tokens are to be told.
     pub token_ids: bool,
+    /// Texts that end a choice.
+    pub stops: Vec<String>,
     /// Prompts of another salt share nothing in the cache.
     pub salt: Option<String>,
     /// SGLang's way to name an adapter.
@@ -72,6 +74,7 @@ impl Ask {
             stream,
             usage,
             token_ids: fields.flag("return_token_ids"),
+            stops: fields.texts("stop"),
             salt: fields.string("cache_salt").map(str::to_owned),
             adapter: fields.string("lora_path").map(str::to_owned),
             request_id: fields.string("request_id").map(str::to_owned),

@@ -152,6 +152,31 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A text or a list of texts; absent is none.
+    pub fn texts(&mut self, name: &str) -> Vec<String> {
+        let list = match self.value(name) {
+            None => return Vec::new(),
+            Some(Value::Array(list)) => list,
+            Some(Value::String(text)) => return vec![text.clone()],
+            Some(other) => {
+                self.wrong::<()>(name, "string_type", "Input should be a valid string", other);
+                self.wrong::<()>(name, "list_type", "Input should be a valid list", other);
+                return Vec::new();
+            }
+        };
+        let mut texts = Vec::with_capacity(list.len());
+        for (index, element) in list.iter().enumerate() {
+            match element {
+                Value::String(text) => texts.push(text.clone()),
+                other => {
+                    let name = format!("{name}.{index}");
+                    self.wrong::<()>(&name, "string_type", "Input should be a valid string", other);
+                }
+            }
+        }
+        texts
+    }
+
     /// A list of objects that must be there; elements of another kind are reported and left out.
     pub fn required_objects(&mut self, name: &str) -> Vec<&'a Map<String, Value>> {
         self.required(name);

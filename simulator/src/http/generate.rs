@@ -6,9 +6,10 @@ use axum::response::{IntoResponse, Response};
 
 use super::ask::Ask;
 use super::failure::Failure;
+use super::stops::Stops;
 use super::stream::EventStream;
 use super::{App, unix_now};
-use crate::engine::{Rejected, Work};
+use crate::engine::{Generation, Rejected, Stopped, Work};
 use crate::wire::{Choice, Counts, Head, PromptFacts, Script};
 
 /// Answers a request that could be read; the answer's id begins with `prefix`.
@@ -21,7 +22,7 @@ pub async fn answer(
     app: &App,
     headers: &HeaderMap,
     prefix: &str,
-    ask: Ask,
+    mut ask: Ask,
     script: impl FnOnce(Head, u32) -> Box<dyn Script>,
 ) -> Result<Response, Failure> {
     let target = app.target(&ask)?;
@@ -43,16 +44,37 @@ pub async fn answer(
         cached: 0,
         completion: generation.choices() as u64 * u64::from(generation.length()),
     };
+    let stops = Stops::new(std::mem::take(&mut ask.stops), generation.choices());
     let (stream, head) = (ask.stream, head(app, headers, prefix, ask, target.shown, copies));
     let mut script = script(head, tokens);
     if stream {
-        return Ok(typed("text/event-stream; charset=utf-8", EventStream::new(script, generation, counts).into_body()));
+        return Ok(typed(
+            "text/event-stream; charset=utf-8",
+            EventStream::new(script, generation, counts, stops).into_body(),
+        ));
     }
-    let answer = generation.complete().await?;
-    let choices: Vec<Choice> =
-        answer.texts.into_iter().zip(answer.ids).map(|(text, ids)| Choice { text, ids }).collect();
-    let counts = Counts { cached: answer.cached_tokens, ..counts };
+    let (choices, counts) = whole(generation, counts, stops).await?;
     Ok(typed("application/json", Body::from(script.whole(&choices, counts))))
+}
+
+/// Gathers all choices, each until its stop.
+async fn whole(mut generation: Generation, counts: Counts, mut stops: Stops) -> Result<(Vec<Choice>, Counts), Stopped> {
+    if !stops.any() {
+        let answer = generation.complete().await?;
+        let choices = answer.texts.into_iter().zip(answer.ids).map(|(text, ids)| Choice { text, ids, stop: None });
+        return Ok((choices.collect(), Counts { cached: answer.cached_tokens, ..counts }));
+    }
+    let mut choices = Vec::new();
+    while let Some(token) = generation.next().await? {
+        if let Some(told) = stops.tell(&token) {
+            told.gather(&token, &mut choices);
+        }
+        if stops.all_ended() {
+            break;
+        }
+    }
+    let completion = choices.iter().map(|choice| choice.ids.len() as u64).sum();
+    Ok((choices, Counts { cached: generation.cached_tokens(), completion, ..counts }))
 }
 
 fn head(app: &App, headers: &HeaderMap, prefix: &str, ask: Ask, model: String, copies: usize) -> Head {

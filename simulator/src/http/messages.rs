@@ -16,6 +16,7 @@ use super::fields::{self, Fields};
 use super::generate::answer;
 use super::prompt::Conversation;
 use crate::engine::Prompt;
+use crate::wire::Object;
 use crate::wire::messages::Messages;
 
 pub async fn handle(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Failure> {
@@ -26,7 +27,7 @@ pub async fn handle(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes
 }
 
 /// Counts the prompt's tokens.
-pub async fn count(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Json<Value>, Failure> {
+pub async fn count(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Json<Object<2>>, Failure> {
     let object = fields::object(&headers, &body)?;
     let mut fields = Fields::new(&object);
     let model = fields.required_string("model").map(str::to_owned);
@@ -34,7 +35,8 @@ pub async fn count(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes)
     fields.finish()?;
     app.known(model.as_deref()).map_err(Failure::on_messages)?;
     let tokens = prompt.tokens;
-    Ok(Json(json!({"input_tokens": tokens, "context_management": {"original_input_tokens": tokens}})))
+    let context = json!({"original_input_tokens": tokens});
+    Ok(Json(Object([("input_tokens", tokens.into()), ("context_management", context)])))
 }
 
 fn read(headers: &HeaderMap, body: &[u8]) -> Result<Ask, Failure> {
@@ -43,7 +45,8 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Ask, Failure> {
     fields.required_string("model");
     let prompt = prompt(&mut fields, &object);
     fields.required("max_tokens");
-    let ask = Ask::read(&mut fields, &["max_tokens"], vec![prompt]);
+    let mut ask = Ask::read(&mut fields, &["max_tokens"], vec![prompt]);
+    ask.stops = fields.texts("stop_sequences");
     if let Some(limit) = object.get("max_tokens").filter(|_| ask.sampling.tokens < 1) {
         fields.unfit("max_tokens", "max_tokens must be positive", limit);
     }

@@ -11,6 +11,7 @@ use tracing::info;
 use super::failure::Failure;
 use super::{App, VLLM_VERSION};
 use crate::engine::Sleep;
+use crate::wire::Object;
 
 pub async fn health() -> StatusCode {
     StatusCode::OK
@@ -30,7 +31,7 @@ pub async fn is_sleeping(State(app): State<Arc<App>>) -> Json<Value> {
 }
 
 /// Level 0 pauses only; nothing tells it from level 1 here.
-pub async fn sleep(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Result<Json<Value>, Failure> {
+pub async fn sleep(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Result<Json<Object<2>>, Failure> {
     let level = parameters(query.as_deref()).find_map(|(name, value)| (name == "level").then_some(value));
     let level = match level.unwrap_or("1") {
         "0" => 0,
@@ -40,17 +41,17 @@ pub async fn sleep(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Re
     };
     info!(level, "asleep");
     app.engine.set_sleep(if level == 2 { Sleep::DiscardAll } else { Sleep::WeightsOffloaded });
-    Ok(Json(json!({"status": "sleeping", "level": level})))
+    Ok(Json(Object([("status", "sleeping".into()), ("level", level.into())])))
 }
 
 /// All parts wake, whichever were named.
-pub async fn wake_up(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Json<Value> {
+pub async fn wake_up(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Json<Object<2>> {
     let tags: Vec<&str> =
         parameters(query.as_deref()).filter_map(|(name, tag)| (name == "tags").then_some(tag)).collect();
     info!("awake");
     app.engine.set_sleep(Sleep::Awake);
     let tags = if tags.is_empty() { Value::Null } else { json!(tags) };
-    Json(json!({"status": "awake", "tags": tags}))
+    Json(Object([("status", "awake".into()), ("tags", tags)]))
 }
 
 pub async fn reset_prefix_cache(State(app): State<Arc<App>>) -> Json<Value> {

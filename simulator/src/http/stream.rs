@@ -10,8 +10,9 @@ use bytes::Bytes;
 use futures::stream;
 
 use super::failure::{ENGINE_DEAD, Failure};
-use crate::engine::{Generation, Stopped, Token};
-use crate::wire::{Counts, Event, Piece, Script};
+use super::stops::Stops;
+use crate::engine::{Generation, Stopped};
+use crate::wire::{Counts, Event, Script};
 
 /// The events still to come.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub struct EventStream {
     generation: Generation,
     /// Those at the end; what was cached is known from the first token on.
     counts: Counts,
+    stops: Stops,
     phase: Phase,
 }
 
@@ -34,9 +36,9 @@ enum Phase {
 // === impl EventStream ===
 
 impl EventStream {
-    /// `counts` are those at the end.
-    pub fn new(script: Box<dyn Script>, generation: Generation, counts: Counts) -> Self {
-        Self { script, generation, counts, phase: Phase::Begin }
+    /// `counts` are those at the end, if no stop comes before.
+    pub fn new(script: Box<dyn Script>, generation: Generation, counts: Counts, stops: Stops) -> Self {
+        Self { script, generation, counts, stops, phase: Phase::Begin }
     }
 
     pub fn into_body(self) -> Body {
@@ -78,7 +80,18 @@ impl EventStream {
                 self.phase = Phase::Tokens;
             }
             Phase::Tokens => match self.generation.next().await {
-                Ok(Some(token)) => self.script.token(&piece(token), to),
+                Ok(Some(token)) => {
+                    if let Some(told) = self.stops.tell(&token) {
+                        if told.stop.is_some() {
+                            self.counts.completion -= u64::from(self.generation.length() - token.position - 1);
+                        }
+                        self.script.token(&told.piece(&token), to);
+                    }
+                    if self.stops.all_ended() {
+                        self.script.close(self.counts, to);
+                        self.phase = Phase::Ended;
+                    }
+                }
                 Ok(None) => {
                     self.script.close(self.counts, to);
                     self.phase = Phase::Ended;
@@ -89,9 +102,4 @@ impl EventStream {
         }
         Some(Ok(()))
     }
-}
-
-fn piece(token: Token) -> Piece<'static> {
-    let Token { choice, position, text, id, last } = token;
-    Piece { choice, position, text, id, last }
 }

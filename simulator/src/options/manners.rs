@@ -21,6 +21,10 @@ pub struct Manners {
     #[arg(long)]
     pub enable_request_id_headers: bool,
 
+    /// An adapter whose path begins so cannot be loaded (vLLM: 404); repeatable.
+    #[arg(long = "missing-lora-path", value_name = "PREFIX")]
+    pub missing_lora_paths: Vec<String>,
+
     /// Fails clients from the start, repeatable: KIND is refuse, reset, close, garbage, status, stall, drip
     /// or no-keep-alive; FIELDs are path, share, count, status, retry_after, after, for, bytes and every.
     #[arg(long = "fault", value_name = "KIND[:FIELD=VALUE,...]")]

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{Choice, Counts, DONE, Event, FINISH_REASON, Head, Piece, Script, Usage, UsageMode};
+use super::{Choice, Counts, DONE, Event, Head, Piece, Script, Usage, UsageMode, finish_reason};
 
 const ROLE: &str = "assistant";
 
@@ -38,7 +38,7 @@ struct WholeChoice<'a> {
     message: Message<'a>,
     logprobs: (),
     finish_reason: &'static str,
-    stop_reason: (),
+    stop_reason: Option<&'a str>,
     token_ids: Option<&'a [u32]>,
     routed_experts: (),
 }
@@ -82,7 +82,11 @@ impl Script for Chat {
     fn token(&mut self, token: &Piece<'_>, to: &mut Event) {
         to.raw(&self.start).raw(r#"{"index":"#).number(token.choice as u64);
         to.raw(r#","delta":{"content":"#).text(token.text).raw(r#"},"logprobs":null,"finish_reason":"#);
-        to.raw(if token.last { r#""length","stop_reason":null"# } else { "null" });
+        if token.last {
+            to.json(&finish_reason(token.stop)).raw(r#","stop_reason":"#).json(&token.stop);
+        } else {
+            to.raw("null");
+        }
         to.raw(r#","token_ids":"#).ids(self.head.token_ids.then_some(&[token.id])).raw("}]");
         self.usage_so_far(token.choice, u64::from(token.position) + 1, to);
         if token.last && self.head.usage == UsageMode::Never {
@@ -145,8 +149,8 @@ impl<'a> WholeChoice<'a> {
                 reasoning: (),
             },
             logprobs: (),
-            finish_reason: FINISH_REASON,
-            stop_reason: (),
+            finish_reason: finish_reason(choice.stop.as_deref()),
+            stop_reason: choice.stop.as_deref(),
             token_ids: head.token_ids.then_some(&choice.ids),
             routed_experts: (),
         }

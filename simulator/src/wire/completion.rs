@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{Choice, Counts, DONE, Event, FINISH_REASON, Head, Piece, Script, Usage, UsageMode};
+use super::{Choice, Counts, DONE, Event, Head, Piece, Script, Usage, UsageMode, finish_reason};
 
 /// Chunks and whole answers share it.
 const OBJECT: &str = "text_completion";
@@ -36,7 +36,7 @@ struct WholeChoice<'a> {
     text: &'a str,
     logprobs: (),
     finish_reason: &'static str,
-    stop_reason: (),
+    stop_reason: Option<&'a str>,
     token_ids: Option<&'a [u32]>,
     prompt_logprobs: (),
     prompt_token_ids: Option<&'a [u32]>,
@@ -57,8 +57,8 @@ impl Script for Completion {
         let first_ids = (token.position == 0).then(|| self.head.prompt_ids(token.choice)).flatten();
         to.raw(&self.start).raw(r#"{"index":"#).number(token.choice as u64);
         to.raw(r#","text":"#).text(token.text).raw(r#","logprobs":null,"finish_reason":"#);
-        to.raw(if token.last { r#""length""# } else { "null" });
-        to.raw(r#","stop_reason":null,"prompt_token_ids":"#).ids(first_ids);
+        to.json(&token.last.then(|| finish_reason(token.stop)));
+        to.raw(r#","stop_reason":"#).json(&token.stop).raw(r#","prompt_token_ids":"#).ids(first_ids);
         to.raw(r#","token_ids":"#).ids(self.head.token_ids.then_some(&[token.id])).raw("}]");
         if self.head.usage == UsageMode::Always {
             super::usage_start(self.head.prompt_tokens(token.choice), u64::from(token.position) + 1, to);
@@ -92,8 +92,8 @@ impl Script for Completion {
             index,
             text: &choice.text,
             logprobs: (),
-            finish_reason: FINISH_REASON,
-            stop_reason: (),
+            finish_reason: finish_reason(choice.stop.as_deref()),
+            stop_reason: choice.stop.as_deref(),
             token_ids: head.token_ids.then_some(&choice.ids),
             prompt_logprobs: (),
             prompt_token_ids: head.prompt_ids(index),

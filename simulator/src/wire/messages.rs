@@ -9,6 +9,8 @@ use super::{Choice, Counts, Event, Head, Piece, Script};
 #[derive(Debug)]
 pub struct Messages {
     head: Head,
+    /// The text that ended it; none: its length.
+    stop: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -19,6 +21,8 @@ struct Whole<'a> {
     content: [Block<'a>; 1],
     model: &'a str,
     stop_reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop_sequence: Option<&'a str>,
     usage: Usage,
 }
 
@@ -42,14 +46,15 @@ struct Usage {
 const DELTA: &str = "event: content_block_delta\n\
     data: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":";
 
-/// Every simulated answer ends because it has all the tokens that were asked for.
-const STOP_REASON: &str = "max_tokens";
-
 // === impl Messages ===
 
 impl Messages {
     pub fn new(head: Head) -> Self {
-        Self { head }
+        Self { head, stop: None }
+    }
+
+    fn stop_reason(&self) -> &'static str {
+        if self.stop.is_some() { "stop_sequence" } else { "max_tokens" }
     }
 
     /// vLLM takes cached tokens out of the input's.
@@ -75,13 +80,15 @@ impl Script for Messages {
     }
 
     fn token(&mut self, token: &Piece<'_>, to: &mut Event) {
+        self.stop = token.stop.map(str::to_owned);
         to.raw(DELTA).text(token.text).raw("},\"index\":0}\n\n");
     }
 
     fn close(&mut self, counts: Counts, to: &mut Event) {
         to.raw("event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n");
         to.raw("event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"");
-        to.raw(STOP_REASON).raw("\",\"stop_sequence\":null},\"usage\":").json(&self.usage(counts)).raw("}\n\n");
+        to.raw(self.stop_reason()).raw("\",\"stop_sequence\":").json(&self.stop);
+        to.raw("},\"usage\":").json(&self.usage(counts)).raw("}\n\n");
         to.raw("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
     }
 
@@ -91,13 +98,15 @@ impl Script for Messages {
     }
 
     fn whole(&mut self, choices: &[Choice], counts: Counts) -> Bytes {
+        self.stop = choices.first().and_then(|choice| choice.stop.clone());
         super::json(&Whole {
             id: &self.head.id,
             r#type: "message",
             role: "assistant",
             content: [Block { r#type: "text", text: choices.first().map_or("", |choice| &choice.text) }],
             model: &self.head.model,
-            stop_reason: STOP_REASON,
+            stop_reason: self.stop_reason(),
+            stop_sequence: self.stop.as_deref(),
             usage: self.usage(counts),
         })
     }

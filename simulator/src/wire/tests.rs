@@ -25,7 +25,7 @@ fn talkative(id: &str) -> Head {
 const COUNTS: Counts = Counts { prompt: 12, cached: 4, completion: 2 };
 
 fn piece(position: u32, last: bool) -> Piece<'static> {
-    Piece { choice: 0, position, text: " café", id: 7, last }
+    Piece { choice: 0, position, text: " café", id: 7, last, stop: None }
 }
 
 fn written(write: impl FnOnce(&mut Event)) -> String {
@@ -133,7 +133,7 @@ fn a_failure_in_mid_stream_is_spaced_as_python_spaces_it() {
 
 #[test]
 fn whole_answers_name_every_field() {
-    let choices = [Choice { text: "hi".to_owned(), ids: vec![7] }];
+    let choices = [Choice { text: "hi".to_owned(), ids: vec![7], stop: None }];
     let usage = r#""usage":{"prompt_tokens":12,"total_tokens":14,"completion_tokens":2,"prompt_tokens_details":null,"completion_tokens_details":null}"#;
     let middle = r#""service_tier":null,"system_fingerprint":"vllm-0.32.0-dbd8fa59""#;
     assert_eq!(

@@ -110,7 +110,7 @@ async fn what_does_not_fit_the_context_is_refused_in_the_words_of_vllm() {
 async fn asleep_it_is_healthy_and_says_so() {
     let simulator = Running::start(Options { ttft: Duration::ZERO, ..quick() }).await;
     let post = |path| simulator.send(Method::POST, path, &[], Bytes::new());
-    assert_eq!(post("/sleep?level=2").await.text(), r#"{"level":2,"status":"sleeping"}"#);
+    assert_eq!(post("/sleep?level=2").await.text(), r#"{"status":"sleeping","level":2}"#);
     assert_eq!(simulator.get("/is_sleeping").await.text(), r#"{"is_sleeping":true}"#);
     assert_eq!(simulator.get("/health").await.status, StatusCode::OK);
     let metrics = simulator.get("/metrics").await;

@@ -1,6 +1,7 @@
 //! Names: the list, and adapters that come and go.
 
 use hyper::StatusCode;
+use kthena_simulator::{Manners, Options};
 use serde_json::{Value, json};
 
 use crate::support::{Running, quick};
@@ -75,6 +76,20 @@ async fn an_adapter_is_loaded_twice_only_in_place() {
     loading["load_inplace"] = json!(true);
     assert_eq!(simulator.post(LOAD, &loading).await.status, StatusCode::OK);
     assert_eq!(listed(&simulator).await[2]["root"], "/elsewhere");
+}
+
+#[tokio::test]
+async fn an_adapter_that_is_not_where_it_should_be_is_a_404() {
+    let manners = Manners { missing_lora_paths: vec!["/nope".into()], ..Manners::default() };
+    let simulator = Running::start(Options { manners, ..quick() }).await;
+    let missing = simulator.post(LOAD, &json!({"lora_name": "lora-x", "lora_path": "/nope"})).await;
+    assert_eq!(
+        (missing.status, missing.text()),
+        (
+            StatusCode::NOT_FOUND,
+            r#"{"error":{"message":"Loading lora lora-x failed: No adapter found for /nope","type":"NotFoundError","param":null,"code":404}}"#
+        )
+    );
 }
 
 #[tokio::test]

@@ -110,6 +110,34 @@ async fn two_streamed_prompts_interleave_and_share_one_usage_chunk() {
 }
 
 #[tokio::test]
+async fn a_stop_ends_a_choice_before_its_text_whole_and_streamed() {
+    let simulator = Running::start(quick()).await;
+    let mut body = json!({"messages": [{"role": "user", "content": "hi"}], "max_tokens": 40});
+    let whole = simulator.post(CHAT, &body).await.json();
+    let text = whole["choices"][0]["message"]["content"].as_str().expect("text").to_owned();
+    // Two words from the middle, so that some of it is held back.
+    let words: Vec<&str> = text.split(' ').collect();
+    let stop = format!(" {} {}", words[8], words[9]);
+    let before = text.split(&stop).next().expect("a start");
+    body["stop"] = json!([stop, "never said"]);
+    let stopped = simulator.post(CHAT, &body).await.json();
+    let choice = &stopped["choices"][0];
+    assert_eq!((&choice["finish_reason"], &choice["stop_reason"]), (&json!("stop"), &json!(stop)));
+    assert_eq!(choice["message"]["content"], before);
+
+    body["stream"] = json!(true);
+    body["stream_options"] = json!({"include_usage": true});
+    let events = simulator.post(CHAT, &body).await.events();
+    let (totals, events) = events.split_last().expect("usage");
+    let told: String = events.iter().filter_map(|event| event["choices"][0]["delta"]["content"].as_str()).collect();
+    assert_eq!(told, before);
+    assert_eq!(events.last().map(|event| &event["choices"][0]["stop_reason"]), Some(&json!(stop)));
+    assert_eq!(totals["usage"]["completion_tokens"], stopped["usage"]["completion_tokens"]);
+    assert!(stopped["usage"]["completion_tokens"].as_u64() < Some(40));
+    simulator.reaches((0, 1)).await;
+}
+
+#[tokio::test]
 async fn every_choice_of_a_chat_opens_with_its_role() {
     let simulator = Running::start(quick()).await;
     let body = json!({"messages": [], "max_tokens": 1, "n": 2, "stream": true});

@@ -49,7 +49,7 @@ impl Scheduler {
         // The last token is always computed: its outcome is what the next one is drawn from.
         let reusable = ((tokens - 1) / block_size) as usize;
         let found = self.pool.found(sequence.hashes().take(reusable));
-        let needed = tokens.div_ceil(block_size) as usize;
+        let needed = self.config.blocks(tokens);
         let Some(blocks) = self.pool.take(sequence.hashes().take(found), needed - found) else {
             return false;
         };

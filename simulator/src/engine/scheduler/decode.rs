@@ -32,47 +32,49 @@ impl Scheduler {
         let before = sequence.first_token.map(|_| sequence.last_token);
         sequence.first_token.get_or_insert(now);
         self.recorder.token(sequence, before, now);
-        let last = sequence.say(now);
+        let full = sequence.say(now);
         let (request, choice, done, cached) = (sequence.request, sequence.choice, sequence.done, sequence.cached);
         self.moved.push(Moved { request, choice, done, cached });
-        if last {
+        if sequence.done >= sequence.length {
             self.finish(id, now);
             return;
         }
         sequence.phase = Phase::Decoding(next);
         self.decoding.insert((next, id));
-        self.grow(id, now);
+        let needed = self.config.blocks(sequence.tokens(self.config.max_model_len));
+        let block = sequence.prompt.hashes.len() + sequence.answered.len();
+        if (sequence.blocks.len() >= needed || self.grow(id, needed, now))
+            && let Some(hash) = full
+        {
+            self.fill(id, block - 1, hash);
+        }
     }
 
-    /// Finds room for the token that just came, at the expense of the youngest if need be.
-    fn grow(&mut self, id: u64, now: Duration) {
-        let block_size = u64::from(self.config.cache.block_size);
+    /// Finds room for the token that just came, at the expense of the youngest if need be. False if
+    /// that is the sequence itself.
+    fn grow(&mut self, id: u64, needed: usize, now: Duration) -> bool {
         loop {
-            let Some(sequence) = self.sequences.get_mut(&id) else {
-                return;
+            let Some(sequence) = self.sequences.get_mut(&id).filter(|sequence| sequence.blocks.len() < needed) else {
+                return true;
             };
-            let needed = sequence.tokens(self.config.max_model_len).div_ceil(block_size) as usize;
-            if sequence.blocks.len() >= needed {
-                // A hash that was told for the first time belongs to a block that is full now.
-                let full = sequence.prompt.hashes.len() + sequence.answered.len();
-                if let (Some(hash), Some(block)) =
-                    (sequence.answered.last(), full.checked_sub(1).and_then(|last| sequence.blocks.get(last)))
-                {
-                    self.pool.fill(*block, *hash);
-                }
-                return;
-            }
             if let Some(block) = self.pool.take_one() {
                 sequence.blocks.push(block);
                 continue;
             }
             let Some(youngest) = self.running.last_key_value().map(|(_, id)| *id) else {
-                return;
+                return false;
             };
             self.preempt(youngest, now);
             if youngest == id {
-                return;
+                return false;
             }
+        }
+    }
+
+    /// A block of the sequence is full.
+    fn fill(&mut self, id: u64, index: usize, hash: u64) {
+        if let Some(block) = self.sequences.get(&id).and_then(|sequence| sequence.blocks.get(index)) {
+            self.pool.fill(*block, hash);
         }
     }
 

@@ -32,6 +32,10 @@ pub async fn load(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) 
     let name = fields.required_string("lora_name").unwrap_or_default().to_owned();
     let path = fields.required_string("lora_path").unwrap_or_default().to_owned();
     fields.finish().map_err(Failure::on_sglang)?;
+    if app.is_missing(&path) {
+        let message = format!("Failed to load LoRA adapter {name}: {path} does not exist");
+        return Ok((StatusCode::BAD_REQUEST, Json(Updated::failure(message))));
+    }
     let refusal = app.catalog.load(Adapter { name: name.clone(), path }, false).err();
     if refusal.is_none() {
         app.engine.load_adapter(&name);
@@ -73,7 +77,14 @@ impl App {
                 format!("Failed to load LoRA adapter {name} because it is already loaded")
             }
         };
-        let updated = Updated { success: false, error_message: Some(message), loaded_adapters: None };
-        (StatusCode::BAD_REQUEST, Json(updated))
+        (StatusCode::BAD_REQUEST, Json(Updated::failure(message)))
+    }
+}
+
+// === impl Updated ===
+
+impl Updated {
+    fn failure(message: String) -> Self {
+        Self { success: false, error_message: Some(message), loaded_adapters: None }
     }
 }

@@ -65,6 +65,7 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<(Ask, bool), Failure> {
     sampling.tokens = DEFAULT_TOKENS;
     fields.nested("sampling_params", |nested| {
         sampling.tokens = nested.integer("max_new_tokens").unwrap_or(DEFAULT_TOKENS);
+        ask.stops = nested.texts("stop");
         sampling.copies = nested.integer("n").unwrap_or(1);
         sampling.temperature = nested.float("temperature");
         sampling.top_p = nested.float("top_p");

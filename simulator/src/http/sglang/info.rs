@@ -7,33 +7,45 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::failure::Failure;
 use super::super::{App, tokens, unix_now};
 use crate::engine::Sleep;
+use crate::wire::Object;
+
+/// One model or adapter.
+type Card = Object<7>;
+
+/// The answer to `/v1/models`.
+#[derive(Debug, Serialize)]
+pub struct Listed {
+    object: &'static str,
+    data: Vec<Card>,
+}
 
 /// The release whose face this is.
 const VERSION: &str = "0.5.23";
 
-pub async fn model(State(app): State<Arc<App>>) -> Json<Value> {
+pub async fn model(State(app): State<Arc<App>>) -> Json<Object<14>> {
     let main = app.catalog.main();
-    Json(json!({
-        "model_path": main,
-        "served_model_name": main,
-        "tokenizer_path": main,
-        "is_generation": true,
-        "preferred_sampling_params": null,
-        "weight_version": "default",
-        "load_format": "auto",
-        "reasoning_parser": null,
-        "tool_call_parser": null,
-        "disaggregation_mode": "null",
-        "has_image_understanding": false,
-        "has_audio_understanding": false,
-        "model_type": "llama",
-        "architectures": ["LlamaForCausalLM"],
-    }))
+    Json(Object([
+        ("model_path", main.into()),
+        ("served_model_name", main.into()),
+        ("tokenizer_path", main.into()),
+        ("is_generation", true.into()),
+        ("preferred_sampling_params", Value::Null),
+        ("weight_version", "default".into()),
+        ("load_format", "auto".into()),
+        ("reasoning_parser", Value::Null),
+        ("tool_call_parser", Value::Null),
+        ("disaggregation_mode", "null".into()),
+        ("has_image_understanding", false.into()),
+        ("has_audio_understanding", false.into()),
+        ("model_type", "llama".into()),
+        ("architectures", json!(["LlamaForCausalLM"])),
+    ]))
 }
 
 pub async fn server(State(app): State<Arc<App>>) -> Json<Value> {
@@ -56,11 +68,11 @@ pub async fn server(State(app): State<Arc<App>>) -> Json<Value> {
     }))
 }
 
-pub async fn models(State(app): State<Arc<App>>) -> Json<Value> {
+pub async fn models(State(app): State<Arc<App>>) -> Json<Listed> {
     let main = app.catalog.main();
     let mut cards = vec![app.card(main, main, None)];
     cards.extend(app.catalog.adapters().iter().map(|adapter| app.card(&adapter.name, &adapter.path, Some(main))));
-    Json(json!({"object": "list", "data": cards}))
+    Json(Listed { object: "list", data: cards })
 }
 
 pub async fn one_model(State(app): State<Arc<App>>, Path(model): Path<String>) -> Response {
@@ -76,9 +88,14 @@ pub async fn one_model(State(app): State<Arc<App>>, Path(model): Path<String>) -
     (StatusCode::NOT_FOUND, Json(error)).into_response()
 }
 
-pub async fn tokenize(state: State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Json<Value>, Failure> {
+pub async fn tokenize(state: State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Json<Object<3>>, Failure> {
     let (_, _, told) = tokens::read(&headers, &body).map_err(Failure::on_sglang)?;
-    Ok(Json(json!({"tokens": told, "count": told.len(), "max_model_len": state.engine.max_model_len()})))
+    let count = told.len();
+    Ok(Json(Object([
+        ("tokens", json!(told)),
+        ("count", count.into()),
+        ("max_model_len", state.engine.max_model_len().into()),
+    ])))
 }
 
 pub async fn detokenize(headers: HeaderMap, body: Bytes) -> Result<Json<Value>, Failure> {
@@ -108,15 +125,15 @@ pub async fn wake_up(State(app): State<Arc<App>>) -> StatusCode {
 // === impl App ===
 
 impl App {
-    fn card(&self, name: &str, root: &str, parent: Option<&str>) -> Value {
-        json!({
-            "id": name,
-            "object": "model",
-            "created": unix_now(),
-            "owned_by": "sglang",
-            "root": root,
-            "parent": parent,
-            "max_model_len": parent.is_none().then(|| self.engine.max_model_len()),
-        })
+    fn card(&self, name: &str, root: &str, parent: Option<&str>) -> Card {
+        Object([
+            ("id", name.into()),
+            ("object", "model".into()),
+            ("created", unix_now().into()),
+            ("owned_by", "sglang".into()),
+            ("root", root.into()),
+            ("parent", parent.into()),
+            ("max_model_len", parent.is_none().then(|| self.engine.max_model_len()).into()),
+        ])
     }
 }

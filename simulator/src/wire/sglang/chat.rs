@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::super::{Choice, Counts, DONE, Event, FINISH_REASON, Head, Piece, Script, UsageMode, json};
+use super::super::{Choice, Counts, DONE, Event, Head, Piece, Script, UsageMode, finish_reason, json};
 use super::{Metadata, Usage, WEIGHT_VERSION};
 
 /// A chat's answer.
@@ -11,7 +11,8 @@ use super::{Metadata, Usage, WEIGHT_VERSION};
 pub struct Chat {
     head: Head,
     start: String,
-    choices: usize,
+    /// The stop of each choice that opened.
+    stops: Vec<Option<String>>,
 }
 
 #[derive(Serialize)]
@@ -31,7 +32,7 @@ struct WholeChoice<'a> {
     message: Message<'a>,
     logprobs: (),
     finish_reason: &'static str,
-    matched_stop: (),
+    matched_stop: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -46,7 +47,7 @@ struct Message<'a> {
 impl Chat {
     pub fn new(head: Head) -> Self {
         let start = head.chunk_start("chat.completion.chunk");
-        Self { head, start, choices: 0 }
+        Self { head, start, stops: Vec::new() }
     }
 
     fn delta(&self, choice: usize, to: &mut Event) {
@@ -56,13 +57,16 @@ impl Chat {
 
 impl Script for Chat {
     fn open(&mut self, choice: usize, _: Counts, to: &mut Event) {
-        self.choices = self.choices.max(choice + 1);
+        self.stops.resize(self.stops.len().max(choice + 1), None);
         self.delta(choice, to);
         to.raw(r#","role":"assistant","content":""},"logprobs":null,"finish_reason":null,"matched_stop":null}]}"#);
         to.raw("\n\n");
     }
 
     fn token(&mut self, token: &Piece<'_>, to: &mut Event) {
+        if let Some(stop) = self.stops.get_mut(token.choice) {
+            *stop = token.stop.map(str::to_owned);
+        }
         self.delta(token.choice, to);
         to.raw(r#","content":"#).text(token.text);
         to.raw(r#"},"logprobs":null,"finish_reason":null,"matched_stop":null}]"#);
@@ -75,9 +79,10 @@ impl Script for Chat {
     }
 
     fn close(&mut self, counts: Counts, to: &mut Event) {
-        for choice in 0..self.choices {
+        for (choice, stop) in self.stops.iter().enumerate() {
             self.delta(choice, to);
-            to.raw("},\"logprobs\":null,\"finish_reason\":\"length\",\"matched_stop\":null}]}\n\n");
+            to.raw(r#"},"logprobs":null,"finish_reason":"#).json(&finish_reason(stop.as_deref()));
+            to.raw(r#","matched_stop":"#).json(stop).raw("}]}\n\n");
         }
         if self.head.usage != UsageMode::Never {
             to.raw(&self.start).raw(r#"],"usage":"#).json(&Usage::new(counts, self.head.details)).raw("}\n\n");
@@ -95,8 +100,8 @@ impl Script for Chat {
             index,
             message: Message { role: "assistant", content: &choice.text, reasoning_content: () },
             logprobs: (),
-            finish_reason: FINISH_REASON,
-            matched_stop: (),
+            finish_reason: finish_reason(choice.stop.as_deref()),
+            matched_stop: choice.stop.as_deref(),
         });
         json(&Whole {
             id: &head.id,

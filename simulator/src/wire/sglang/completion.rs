@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::super::{Choice, Counts, DONE, Event, FINISH_REASON, Head, Piece, Script, UsageMode, json};
+use super::super::{Choice, Counts, DONE, Event, Head, Piece, Script, UsageMode, finish_reason, json};
 use super::{Metadata, Usage, WEIGHT_VERSION};
 
 /// Chunks and whole answers share it.
@@ -33,7 +33,7 @@ struct WholeChoice<'a> {
     text: &'a str,
     logprobs: (),
     finish_reason: &'static str,
-    matched_stop: (),
+    matched_stop: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     token_ids: Option<&'a [u32]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,7 +53,8 @@ impl Script for Completion {
     fn token(&mut self, token: &Piece<'_>, to: &mut Event) {
         to.raw(&self.start).raw(r#"{"index":"#).number(token.choice as u64);
         to.raw(r#","text":"#).text(token.text).raw(r#","logprobs":null,"finish_reason":"#);
-        to.raw(if token.last { r#""length""# } else { "null" }).raw(r#","matched_stop":null"#);
+        to.json(&token.last.then(|| finish_reason(token.stop)));
+        to.raw(r#","matched_stop":"#).json(&token.stop);
         if self.head.token_ids {
             to.raw(r#","token_ids":"#).ids(Some(&[token.id]));
             if token.position == 0 {
@@ -88,8 +89,8 @@ impl Script for Completion {
             index,
             text: &choice.text,
             logprobs: (),
-            finish_reason: FINISH_REASON,
-            matched_stop: (),
+            finish_reason: finish_reason(choice.stop.as_deref()),
+            matched_stop: choice.stop.as_deref(),
             token_ids: head.token_ids.then_some(&choice.ids),
             prompt_token_ids: head.prompt_ids(index),
         });

@@ -28,7 +28,7 @@ struct Output<'a> {
 #[derive(Serialize)]
 struct MetaInfo<'a> {
     id: &'a str,
-    finish_reason: Option<FinishReason>,
+    finish_reason: Option<FinishReason<'a>>,
     prompt_tokens: u64,
     weight_version: &'static str,
     num_retractions: u64,
@@ -38,9 +38,10 @@ struct MetaInfo<'a> {
 }
 
 #[derive(Serialize)]
-struct FinishReason {
-    r#type: &'static str,
-    length: usize,
+#[serde(tag = "type", rename_all = "lowercase")]
+enum FinishReason<'a> {
+    Length { length: usize },
+    Stop { matched: &'a str },
 }
 
 // === impl Generate ===
@@ -57,7 +58,10 @@ impl Generate {
             output_ids: &choice.ids,
             meta_info: MetaInfo {
                 id: &self.head.id,
-                finish_reason: last.then_some(FinishReason { r#type: "length", length }),
+                finish_reason: last.then_some(match &choice.stop {
+                    Some(matched) => FinishReason::Stop { matched },
+                    None => FinishReason::Length { length },
+                }),
                 prompt_tokens: self.head.prompt_tokens(index),
                 weight_version: WEIGHT_VERSION,
                 num_retractions: 0,
@@ -82,6 +86,7 @@ impl Script for Generate {
         let Some(choice) = self.so_far.get_mut(token.choice) else { return };
         choice.text.push_str(token.text);
         choice.ids.push(token.id);
+        choice.stop = token.stop.map(str::to_owned);
         let Some(choice) = self.so_far.get(token.choice) else { return };
         to.raw("data: ").json(&self.output(token.choice, choice, token.last, self.batch)).raw("\n\n");
     }
