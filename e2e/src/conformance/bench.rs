@@ -5,7 +5,7 @@ use crate::{Client, Kthena, Setup, manifests};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 /// What the cases may know of the engine.
 #[derive(Debug, Clone)]
@@ -84,14 +84,14 @@ pub fn run(start: fn() -> Bench) -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
     // Not within a case: without an engine there is none.
-    let bench = Arc::new(if arguments.list { OnceLock::new() } else { OnceLock::from(start()) });
+    let bench = Arc::new((!arguments.list).then(start));
     let on = |place: &str, lists: &[&[Case]], subject: fn(&Bench) -> Subject| -> Vec<Trial> {
         let cases = lists.iter().flat_map(|list| list.iter());
         let trial = |case: &Case| {
             let (bench, check) = (Arc::clone(&bench), case.check);
             let name = case.name.rsplitn(3, "::").take(2).collect::<Vec<_>>();
             let name = format!("{place}::{}::{}", name[1], name[0]);
-            Trial::test(name, move || block_on(check(subject(bench.get_or_init(start)))))
+            Trial::test(name, move || block_on(check(subject(started(&bench)))))
         };
         cases.map(trial).collect()
     };
@@ -101,10 +101,14 @@ pub fn run(start: fn() -> Bench) -> ExitCode {
     trials.extend(on("envoy", BEHIND_ENVOY, Bench::behind_envoy));
     let last = Arc::clone(&bench);
     trials.push(Trial::test("death::answers_under_way_end_with_an_error", move || {
-        let bench = last.get_or_init(start);
+        let bench = started(&last);
         block_on(death::check(bench.direct(), bench.behind_envoy(), || bench.kill()))
     }));
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn started(bench: &Option<Bench>) -> &Bench {
+    bench.as_ref().expect("cases are not run when they are listed")
 }
 
 /// A runtime a case, as `#[tokio::test]` has it: no connection outlives its case.
