@@ -74,8 +74,8 @@ pub struct Work<'a> {
 /// Why a request was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejected {
-    /// As many requests are here as may be (`--max-num-queued-reqs`), or so many choices, all requests
-    /// together, that they would take too much memory.
+    /// With its choices there would be more here than may be (`--max-num-queued-reqs`), or so many that
+    /// they would take too much memory.
     QueueFull,
 }
 

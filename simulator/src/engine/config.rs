@@ -19,7 +19,7 @@ pub struct Config {
     pub max_num_seqs: u32,
     /// Tokens of one step, at least one: what the running sequences leave of it, prefill gets.
     pub max_num_batched_tokens: u32,
-    /// Requests that may be here, running or not; none: any number.
+    /// Sequences that may be here, running or not; none: any number.
     pub max_num_queued_reqs: Option<u32>,
     pub cache: Cache,
     /// LoRA slots, at least one.

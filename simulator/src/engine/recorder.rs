@@ -58,6 +58,8 @@ impl Recorder {
             self.latencies.time_per_output_token.observe_time(decode / (sequence.done - 1));
         }
         self.sizes.prompt_tokens.observe(sequence.prompt.tokens as f64);
+        let computed = sequence.prompt.tokens.saturating_sub(sequence.cached.into());
+        self.sizes.computed_prompt_tokens.observe(computed as f64);
         self.sizes.generation_tokens.observe(sequence.done.into());
         self.sizes.max_tokens.observe(sequence.length.into());
         self.sizes.preemptions.observe(sequence.preemptions.into());

@@ -113,9 +113,9 @@ impl Scheduler {
     /// Takes a request, one sequence for each copy of each prompt, `length` tokens each, which say what
     /// `words` say. Its id; `None` if there is more here than may be.
     pub fn add(&mut self, work: &Work<'_>, words: &[Words], length: u32, now: Duration) -> Option<u64> {
+        let limit = self.config.max_num_queued_reqs.map_or(SEQUENCES_AT_MOST, |limit| limit as usize);
         let choices = work.prompts.len().saturating_mul(work.copies);
-        let full = self.config.max_num_queued_reqs.is_some_and(|limit| self.requests.len() >= limit as usize);
-        if full || self.sequences.len().saturating_add(choices) > SEQUENCES_AT_MOST {
+        if self.sequences.len().saturating_add(choices) > limit.min(SEQUENCES_AT_MOST) {
             self.recorder.totals.rejected_queued_requests += 1;
             return None;
         }

@@ -119,10 +119,12 @@ pub struct Latencies {
 pub struct Sizes {
     pub prompt_tokens: Histogram,
     pub generation_tokens: Histogram,
+    /// Prompt tokens that were computed: those not found in the cache.
+    pub computed_prompt_tokens: Histogram,
     /// Tokens that were asked for.
     pub max_tokens: Histogram,
     pub preemptions: Histogram,
-    /// Choices of each prompt, by request.
+    /// Choices of each prompt, by prompt.
     pub copies: Histogram,
 }
 
@@ -149,7 +151,7 @@ impl Waiting {
 // === impl Bounds ===
 
 impl Bounds {
-    /// Those of vLLM 0.32 (`vllm/v1/metrics/loggers.py`).
+    /// Those of vLLM 0.32 (`vllm/v1/metrics/buckets.py`).
     pub fn vllm(max_model_len: u32) -> Self {
         let token_times =
             [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 20.0, 40.0, 80.0];
@@ -198,13 +200,14 @@ impl Latencies {
 
 impl Sizes {
     pub(super) fn new(bounds: &Bounds) -> Self {
-        let (tokens, few) = (Histogram::new(&bounds.tokens), Histogram::new(&[1.0, 2.0, 5.0, 10.0, 20.0]));
+        let tokens = Histogram::new(&bounds.tokens);
         Self {
             prompt_tokens: tokens.clone(),
             generation_tokens: tokens.clone(),
+            computed_prompt_tokens: tokens.clone(),
             max_tokens: tokens,
-            preemptions: few.clone(),
-            copies: few,
+            preemptions: Histogram::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 10.0, 20.0]),
+            copies: Histogram::new(&[1.0, 2.0, 5.0, 10.0, 20.0]),
         }
     }
 }

@@ -15,7 +15,8 @@ pub struct Capacity {
     #[arg(long, value_name = "N", default_value_t = 8192, value_parser = at_least_one())]
     pub max_num_batched_tokens: u32,
 
-    /// A request is refused when so many are here, waiting or running [default: none is refused].
+    /// A request is refused when more than so many would be here, waiting or running; each choice counts
+    /// [default: none is refused].
     #[arg(long, value_name = "N", value_parser = at_least_one())]
     pub max_num_queued_reqs: Option<u32>,
 

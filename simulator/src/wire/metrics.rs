@@ -169,6 +169,11 @@ fn histograms(page: &mut Page, stats: &Stats) {
         ),
         ("request_prefill_time_seconds", "Histogram of time spent in PREFILL phase for request.", &latencies.prefill),
         ("request_decode_time_seconds", "Histogram of time spent in DECODE phase for request.", &latencies.decode),
+        (
+            "request_prefill_kv_computed_tokens",
+            "Histogram of new KV tokens computed during prefill (excluding cached tokens).",
+            &sizes.computed_prompt_tokens,
+        ),
         ("request_num_preemptions", "Histogram of the number of times a request was preempted.", &sizes.preemptions),
     ] {
         page.histogram(&format!("vllm:{name}"), help, &[], histogram);

@@ -46,9 +46,11 @@ fn each_choice_takes_a_seat_and_they_end_one_by_one() {
 #[test]
 fn more_requests_than_may_be_here_are_refused_and_counted() {
     let mut bench = Bench::new(Config { max_num_seqs: 1, max_num_queued_reqs: Some(2), ..config() });
-    assert!(bench.ask(asked(&[1], 1)).is_some() && bench.ask(asked(&[2], 1)).is_some());
+    assert!(bench.ask(asked(&[1], 1)).is_some());
+    assert_eq!(bench.ask(Asked { copies: 2, ..asked(&[2], 1) }), None);
+    assert!(bench.ask(asked(&[2], 1)).is_some());
     assert_eq!(bench.ask(asked(&[3], 1)), None);
-    assert_eq!(bench.scheduler.recorder.totals.rejected_queued_requests, 1);
+    assert_eq!(bench.scheduler.recorder.totals.rejected_queued_requests, 2);
     bench.until(100);
     assert!(bench.ask(asked(&[3], 1)).is_some());
 }
