@@ -13,7 +13,7 @@ use std::{fs, thread};
 const PORT: u16 = 8000;
 
 /// It takes 50 s on two idle cores, most of them busy with imports. One that ends is noticed at once.
-const READY: Duration = Duration::from_secs(300);
+const READY: Duration = Duration::from_secs(600);
 
 /// More than any case has under way, but for the one that is about it.
 const MAX_NUM_QUEUED_REQS: usize = 12;

@@ -90,15 +90,21 @@ async fn a_stream_is_refused_as_a_whole_answer_is(it: Subject) {
 
 async fn a_prompt_longer_than_the_context_is_refused(it: Subject) {
     let context = it.facts.max_model_len;
+    let message = |qualifier, count| {
+        format!(
+            "This model's maximum context length is {context} tokens. However, your prompt contains {qualifier}{count} \
+             input tokens, which exceeds this limit even without any output tokens. Please reduce the length of the \
+             input prompt. (parameter=input_tokens, value={count})"
+        )
+    };
     let ids = vec![300; context as usize + 2];
-    let message = format!(
-        "This model's maximum context length is {context} tokens. However, your prompt contains {0} input tokens, \
-         which exceeds this limit even without any output tokens. Please reduce the length of the input prompt. \
-         (parameter=input_tokens, value={0})",
-        context + 2
-    );
-    let answer = it.complete(json!({"prompt": ids, "max_tokens": null})).await;
-    Subject::assert_refused(&answer, 400, BAD_REQUEST, Some("input_tokens"), &message);
+    let text = "a b c d ".repeat(context as usize);
+    // A text is not tokenized to its end.
+    for (prompt, message) in [(json!(ids), message("", context + 2)), (json!(text), message("at least ", context + 1))]
+    {
+        let answer = it.complete(json!({"prompt": prompt, "max_tokens": null})).await;
+        Subject::assert_refused(&answer, 400, BAD_REQUEST, Some("input_tokens"), &message);
+    }
 }
 
 async fn a_huge_prompt_is_refused_by_its_letters(it: Subject) {

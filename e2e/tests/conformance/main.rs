@@ -29,7 +29,11 @@ fn main() -> ExitCode {
             max_model_len: MAX_MODEL_LEN,
             ttft: Duration::from_millis(1),
             tpot: Duration::from_millis(3),
-            manners: Manners { enable_prompt_tokens_details: true, ..Manners::default() },
+            manners: Manners {
+                enable_prompt_tokens_details: true,
+                missing_lora_paths: vec!["/no/such/".into()],
+                ..Manners::default()
+            },
             capacity: Capacity {
                 max_num_seqs: MAX_NUM_SEQS,
                 max_num_queued_reqs: Some(MAX_NUM_QUEUED_REQS),
@@ -44,7 +48,7 @@ fn main() -> ExitCode {
         let facts = Facts {
             model: "tiny",
             alias: "tiny-alias",
-            // The simulator has no need for files, and takes any path but one that it is told not to.
+            // The simulator needs no files: it takes any path but those that it is told not to.
             adapters: ["lora-a", "lora-b"].map(|name| (name, format!("/models/{name}"))),
             max_model_len: MAX_MODEL_LEN,
             max_num_seqs: MAX_NUM_SEQS as usize,
