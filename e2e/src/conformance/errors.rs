@@ -16,8 +16,7 @@ pub(super) const EVERYWHERE: &[Case] = cases![
     another_media_type_is_refused,
 ];
 
-pub(super) const DIRECT: &[Case] =
-    cases![what_is_no_json_is_refused, what_is_missing_is_named, no_messages_are_no_conversation];
+pub(super) const DIRECT: &[Case] = cases![what_is_no_json_is_refused, what_is_missing_is_named];
 
 const BAD_REQUEST: &str = "BadRequestError";
 /// FastAPI's.
@@ -160,9 +159,4 @@ async fn what_is_missing_is_named(it: Subject) {
     let answer = it.complete(json!({"prompt": null})).await;
     let message = "Either prompt or prompt_embeds must be provided and non-empty. (parameter=prompt)";
     Subject::assert_refused(&answer, 400, BAD_REQUEST, Some("prompt"), message);
-}
-
-async fn no_messages_are_no_conversation(it: Subject) {
-    let message = "Cannot apply chat template to an empty conversation. Provide at least one message.";
-    Subject::assert_refused(&it.chat(json!({"messages": []})).await, 400, BAD_REQUEST, None, message);
 }

@@ -29,14 +29,8 @@ pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<Ask, Failure> {
     let object = fields::object(headers, body)?;
     check_stream_options(&object)?;
     let mut fields = Fields::new(&object);
-    let messages = fields.required_objects("messages");
-    let empty = messages.is_empty();
-    let prompt = Conversation::new().messages(messages).finish();
+    let prompt = Conversation::new().messages(fields.required_objects("messages")).finish();
     let ask = Ask::read(&mut fields, &["max_completion_tokens", "max_tokens"], vec![prompt]);
     fields.finish()?;
-    if empty {
-        let message = "Cannot apply chat template to an empty conversation. Provide at least one message.";
-        return Err(Failure::bad_request(message.to_owned()));
-    }
     Ok(ask)
 }
