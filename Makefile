@@ -55,6 +55,7 @@ check: tools-present ## Formatting, and clippy without a warning, native and was
 	@cargo fmt --all --check
 	@echo "==> $@: clippy, native"
 	@cargo clippy $(locked) --workspace --all-targets -- -D warnings
+	@cargo clippy $(locked) -p kthena-e2e --test vllm -- -D warnings
 	@echo "==> $@: clippy, wasm32-wasip1"
 	@tools/wasm-cargo clippy
 

@@ -25,8 +25,8 @@ const DETAILS: &str = r#""completion_tokens_details":null"#;
 
 /// The shape of a whole chat with one choice.
 const CHAT: &str = concat!(
-    r#"{"id":"","object":"","created":0,"model":"","choices":[{"index":0,"message":{"role":"","content":"","refusal":null,"#,
-    r#""annotations":null,"audio":null,"function_call":null,"reasoning":null},"logprobs":null,"finish_reason":"","#,
+    r#"{"id":"","object":"","created":0,"model":"","choices":[{"index":0,"message":{"role":"","content":"","#,
+    r#""refusal":null,"annotations":null,"audio":null,"function_call":null,"reasoning":null},"logprobs":null,"finish_reason":"","#,
     r#""stop_reason":null,"token_ids":null,"routed_experts":null}],"service_tier":null,"system_fingerprint":"","#,
     r#""usage":{"prompt_tokens":0,"total_tokens":0,"completion_tokens":0,"prompt_tokens_details":{"cached_tokens":0,"#,
     r#""created_cache_tokens":0,"multimodal_tokens":null},"completion_tokens_details":null},"prompt_logprobs":null,"#,

@@ -7,7 +7,10 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 
 /// Python's `json.dumps` puts spaces in what vLLM's other writers leave out.
-const EVENT: &str = r#"{"error": {"message": "EngineCore encountered an issue. See stack trace (above) for the root cause.", "type": "InternalServerError", "param": null, "code": 500}}"#;
+const EVENT: &str = concat!(
+    r#"{"error": {"message": "EngineCore encountered an issue. See stack trace (above) for the root cause.", "#,
+    r#""type": "InternalServerError", "param": null, "code": 500}}"#
+);
 const MESSAGE: &str = "EngineCore encountered an issue. See stack trace (above) for the root cause.";
 
 /// Our own words for an engine that is not there.

@@ -17,8 +17,8 @@ pub(super) const DIRECT: &[Case] = cases![
 ];
 
 const MODEL: &str = concat!(
-    r#"{"id":"","object":"","created":0,"owned_by":"","root":"","parent":null,"max_model_len":0,"permission":[{"id":"","#,
-    r#""object":"","created":0,"allow_create_engine":false,"allow_sampling":true,"allow_logprobs":true,"#,
+    r#"{"id":"","object":"","created":0,"owned_by":"","root":"","parent":null,"max_model_len":0,"permission":[{"#,
+    r#""id":"","object":"","created":0,"allow_create_engine":false,"allow_sampling":true,"allow_logprobs":true,"#,
     r#""allow_search_indices":false,"allow_view":true,"allow_fine_tuning":false,"organization":"","group":null,"#,
     r#""is_blocking":false}]}"#
 );

@@ -56,6 +56,10 @@ const TOTALS: &str = concat!(
     r#""completion_tokens":0,"prompt_tokens_details":{"cached_tokens":0,"created_cache_tokens":0}},"#,
     r#""system_fingerprint":""}"#
 );
+const COMPLETION: &str = concat!(
+    r#"{"id":"","object":"","created":0,"model":"","choices":[{"index":0,"text":"","logprobs":null,"#,
+    r#""finish_reason":FINISH,"stop_reason":null,"prompt_token_ids":null,"token_ids":null}]}"#
+);
 const RUNNING_USAGE: &str =
     r#","usage":{"prompt_tokens":0,"total_tokens":0,"completion_tokens":0,"completion_tokens_details":null}"#;
 
@@ -108,11 +112,7 @@ async fn usage_rides_on_every_event_when_asked_for_both(it: Subject) {
 
 async fn a_completion_s_events_have_their_shape(it: Subject) {
     let answer = stream(&it, COMPLETIONS, json!({"stream_options": {"include_usage": true}})).await;
-    let event = |finish: &str| {
-        format!(
-            r#"{{"id":"","object":"","created":0,"model":"","choices":[{{"index":0,"text":"","logprobs":null,"finish_reason":{finish},"stop_reason":null,"prompt_token_ids":null,"token_ids":null}}]}}"#
-        )
-    };
+    let event = |finish| COMPLETION.replace("FINISH", finish);
     let totals = TOTALS.replace(r#","created_cache_tokens":0"#, "");
     assert_eq!(shapes(&answer), [event("null"), event(r#""""#), totals]);
     assert_eq!(answer.events()[0]["object"], "text_completion");
