@@ -19,10 +19,10 @@ endif
 # Lays the filter beside the binaries, where they look for it by default; atomically, as they may be running.
 beside = cp $(wasm) $(target)/$(1)/.kthena_wasm_filter.new && mv $(target)/$(1)/.kthena_wasm_filter.new $(target)/$(1)/$(notdir $(wasm))
 
-.PHONY: help build wasm envoy chromium demo test check alone debug fuzz bless clean tools-present
+.PHONY: help build wasm envoy chromium demo test e2e-vllm check alone debug fuzz bless clean tools-present
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 build: tools-present wasm ## Build the release binaries and the filter into target/release
 	@echo "==> $@: kthena, kthena-router and kthena-simulator, optimised"
@@ -49,11 +49,17 @@ test: envoy chromium wasm check alone debug ## Everything that CI asks: check, t
 	@echo "==> $@: unit, golden and process tests"
 	@KTHENA_ENVOY="$$(tools/envoy)"; export KTHENA_ENVOY; cargo test $(locked) --workspace
 
+e2e-vllm: envoy debug ## Hold a real vLLM against what we think of it, alone and behind Envoy (6 GB, a minute to start)
+	@echo "==> $@: the conformance suite on a real vLLM, on this machine's CPU"
+	@tools/vllm >/dev/null
+	@KTHENA_ENVOY="$$(tools/envoy)"; export KTHENA_ENVOY; cargo test $(locked) -p kthena-e2e --test vllm
+
 check: tools-present ## Formatting, and clippy without a warning, native and wasm32
 	@echo "==> $@: formatting"
 	@cargo fmt --all --check
 	@echo "==> $@: clippy, native"
 	@cargo clippy $(locked) --workspace --all-targets -- -D warnings
+	@cargo clippy $(locked) -p kthena-e2e --test vllm -- -D warnings
 	@echo "==> $@: clippy, wasm32-wasip1"
 	@tools/wasm-cargo clippy
 

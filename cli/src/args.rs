@@ -20,7 +20,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve a directory of manifests, or engines that run, on this machine with no cluster.
-    Up(UpOptions),
+    Up(Box<UpOptions>),
     /// One of the processes of `up`.
     #[command(hide = true)]
     Child(ChildOptions),
@@ -128,7 +128,7 @@ pub enum Role {
     /// xDS and the picker.
     Router(Box<kthena_router::Options>),
     /// A simulated engine.
-    Simulator(kthena_simulator::Options),
+    Simulator(Box<kthena_simulator::Options>),
     /// Envoy, by its command line.
     Envoy {
         /// The program and its arguments.
@@ -152,7 +152,7 @@ mod tests {
     fn up(flags: &str) -> Result<UpOptions, String> {
         let words = ["kthena", "up"].into_iter().chain(flags.split_whitespace());
         match Arguments::try_parse_from(words).map_err(|error| error.to_string())?.command {
-            Command::Up(options) => Ok(options),
+            Command::Up(options) => Ok(*options),
             Command::Child(_) => Err("a child".to_owned()),
         }
     }

@@ -40,7 +40,7 @@ fn become_child(options: ChildOptions) -> anyhow::Result<()> {
         Role::Simulator(options) => {
             // That it started and where is said by the parent.
             log::start("warn", false);
-            Builder::new_current_thread().enable_all().build()?.block_on(kthena_simulator::run(options))
+            Builder::new_current_thread().enable_all().build()?.block_on(kthena_simulator::run(*options))
         }
         Role::Envoy { command } => {
             let (program, arguments) = command.split_first().context("a program is needed")?;

@@ -24,7 +24,7 @@ pub use self::{
     error::ScanError,
     prompt::{PartRole, Prompt, PromptKind, PromptPart},
     rewrite::Rewrite,
-    scanner::{IncludeUsage, Model, Scan, Scanner, StreamOptions},
+    scanner::{Model, Scan, Scanner, StreamOptions, Switch},
     span::Span,
     sse::{Forward, UsageReader},
     usage::{BodyUsage, Usage},

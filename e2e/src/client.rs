@@ -46,6 +46,11 @@ impl Client {
         Self { address, http: hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http() }
     }
 
+    /// Whom it asks.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// `GET path`.
     ///
     /// # Panics
@@ -70,6 +75,11 @@ impl Client {
     /// Puts a body.
     pub async fn put(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
         self.send(Method::PUT, path, headers, Full::new(body.into()).boxed_unsync()).await.expect("an answer")
+    }
+
+    /// A request without a body, whatever its method.
+    pub async fn bare(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send(method, path, headers, Full::default().boxed_unsync()).await.expect("an answer")
     }
 
     /// A chat with `model`.
@@ -149,7 +159,7 @@ impl Client {
         body: Body,
     ) -> anyhow::Result<Response<Incoming>> {
         let mut request = Request::builder().method(&method).uri(format!("http://{}{path}", self.address));
-        if method == Method::POST {
+        if method == Method::POST && !headers.iter().any(|(name, _)| *name == "content-type") {
             request = request.header("content-type", "application/json");
         }
         for (name, value) in headers {

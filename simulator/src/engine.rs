@@ -36,7 +36,7 @@ pub use pace::{Pace, faster, parse_rate, parse_slowdown, parse_speed};
 pub use prompt::{Prompt, PromptReader};
 pub use random::{SplitMix64, digest64};
 pub use stats::{Adapters, Bounds, Cache, Sleep, Stats};
-pub use tokenizer::text_of;
+pub use tokenizer::{longest, text_of};
 
 use driver::Driver;
 use progress::Progress;

@@ -136,14 +136,16 @@ proptest! {
                 prop_assert_eq!(&body[span.range()], "null");
             }
             StreamOptions::Other(span) => prop_assert_eq!(Some(&at(*span)?), options),
-            StreamOptions::Object { span, empty, include_usage } => {
+            StreamOptions::Object { span, empty, include_usage, continuous_usage } => {
                 prop_assert_eq!(Some(&at(*span)?), options);
                 prop_assert_eq!(*empty, options == Some(&json!({})));
-                let usage = include_usage.map(|usage| at(usage.span)).transpose()?;
-                prop_assert_eq!(usage.as_ref(), options.and_then(|options| options.get("include_usage")));
-                let on = include_usage.is_some_and(|usage| usage.on);
-                prop_assert!(on || usage != Some(json!(true)));
-                prop_assert!(!on || usage.is_some_and(|usage| usage == json!(true) || !usage.is_boolean()));
+                for (name, switch) in [("include_usage", include_usage), ("continuous_usage_stats", continuous_usage)] {
+                    let value = switch.map(|switch| at(switch.span)).transpose()?;
+                    prop_assert_eq!(value.as_ref(), options.and_then(|options| options.get(name)));
+                    let on = switch.is_some_and(|switch| switch.on);
+                    prop_assert!(on || value != Some(json!(true)));
+                    prop_assert!(!on || value.is_some_and(|value| value == json!(true) || !value.is_boolean()));
+                }
             }
         }
     }
@@ -167,6 +169,11 @@ proptest! {
         let options = &before["stream_options"];
         if usage && read.stream && (options.is_null() || options.is_object()) {
             expected["stream_options"]["include_usage"] = json!(true);
+            let continuous = matches!(read.stream_options,
+                StreamOptions::Object { continuous_usage: Some(usage), .. } if usage.on);
+            if rewrite.adds_usage() && continuous {
+                expected["stream_options"]["continuous_usage_stats"] = json!(false);
+            }
         }
         let after: Value = serde_json::from_slice(&edited)?;
         prop_assert_eq!(&after, &expected);

@@ -31,12 +31,14 @@ impl Rewrite {
     ///
     /// With `model`, the body's model gets that name. With `include_usage`, a streamed request asks
     /// for `stream_options.include_usage`, its other options kept; options that are neither an
-    /// object nor `null` are left for the engine to refuse.
+    /// object nor `null` are left for the engine to refuse. `continuous_usage_stats`, without effect
+    /// so far, is turned off, or the client would get what it did not ask for with every event.
     pub fn plan(scan: &Scan, model: Option<&str>, include_usage: bool) -> Self {
         let usage = if include_usage && scan.stream { usage_edit(scan) } else { None };
         let adds_usage = usage.is_some();
+        let usage = usage.into_iter().chain(continuous_usage_edit(scan).filter(|_| adds_usage));
         let model = model.and_then(|model| model_edit(scan, model));
-        let mut edits: Vec<Edit> = usage.into_iter().chain(model).collect();
+        let mut edits: Vec<Edit> = usage.chain(model).collect();
         edits.sort_by_key(|edit| edit.span.start);
         Self { edits, adds_usage }
     }
@@ -98,11 +100,20 @@ fn usage_edit(scan: &Scan) -> Option<Edit> {
         StreamOptions::Object { include_usage: Some(usage), .. } => {
             Some(Edit { span: usage.span, text: "true".to_owned() })
         }
-        StreamOptions::Object { span, empty, include_usage: None } => {
+        StreamOptions::Object { span, empty, include_usage: None, .. } => {
             let comma = if *empty { "" } else { "," };
             Some(insert(span.start + 1, format!(r#""include_usage":true{comma}"#)))
         }
         StreamOptions::Other(_) => None,
+    }
+}
+
+fn continuous_usage_edit(scan: &Scan) -> Option<Edit> {
+    match &scan.stream_options {
+        StreamOptions::Object { continuous_usage: Some(usage), .. } if usage.on => {
+            Some(Edit { span: usage.span, text: "false".to_owned() })
+        }
+        _ => None,
     }
 }
 

@@ -73,15 +73,17 @@ pub enum StreamOptions {
         /// Whether it has no members.
         empty: bool,
         /// Its `include_usage`.
-        include_usage: Option<IncludeUsage>,
+        include_usage: Option<Switch>,
+        /// Its `continuous_usage_stats`, which vLLM heeds only beside the former.
+        continuous_usage: Option<Switch>,
     },
     /// Anything else, at this place.
     Other(Span),
 }
 
-/// `stream_options.include_usage`.
+/// An option of `stream_options` that is on or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IncludeUsage {
+pub struct Switch {
     /// Whether it is on: `true`, 1 or a word for it. What is doubtful is off, and so asked for again.
     pub on: bool,
     /// The value's place.

@@ -23,11 +23,14 @@ pub(super) async fn index() -> &'static str {
     INDEX
 }
 
-/// The right to take a profile, until it is dropped.
-fn start(debug: &Debug) -> Result<SemaphorePermit<'_>, Response> {
-    debug.profiles.try_acquire().map_err(|_| {
-        error(StatusCode::CONFLICT, "another profile is being taken: one is taken at a time, try again".to_owned())
-    })
+/// The right to take a profile, until it is dropped; `None` while another has it.
+fn start(debug: &Debug) -> Option<SemaphorePermit<'_>> {
+    debug.profiles.try_acquire().ok()
+}
+
+/// The answer to whoever comes second.
+fn busy() -> Response {
+    error(StatusCode::CONFLICT, "another profile is being taken: one is taken at a time, try again".to_owned())
 }
 
 /// The answer with a profile, or why there is none.

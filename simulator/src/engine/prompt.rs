@@ -14,12 +14,15 @@ pub struct Prompt {
     pub fingerprint: u64,
     /// As many as `tokens`.
     pub ids: Vec<u32>,
+    /// Length in characters, but for the template's; none if it came as token ids.
+    pub characters: Option<u64>,
 }
 
 /// Reads a prompt piece by piece; text becomes tokens as [`tokenize`] says.
 #[derive(Debug, Default)]
 pub struct PromptReader {
     ids: Vec<u32>,
+    characters: Option<u64>,
     hash: Sha256,
 }
 
@@ -31,6 +34,7 @@ impl PromptReader {
         self.separate(b't');
         self.hash.update(text.as_bytes());
         tokenize(text, &mut self.ids);
+        *self.characters.get_or_insert(0) += text.chars().count() as u64;
     }
 
     /// Adds one token given by its id; of an id beyond 32 bits, the low ones are kept.
@@ -46,7 +50,8 @@ impl PromptReader {
     }
 
     pub fn finish(self) -> Prompt {
-        Prompt { tokens: self.ids.len() as u64, fingerprint: first64(self.hash), ids: self.ids }
+        let Self { ids, characters, hash } = self;
+        Prompt { tokens: ids.len() as u64, fingerprint: first64(hash), ids, characters }
     }
 
     /// Keeps `["ab"]` and `["a", "b"]` apart.

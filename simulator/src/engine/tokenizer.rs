@@ -28,6 +28,11 @@ const ASCII_BITS: u32 = 7;
 static WORD_IDS: LazyLock<HashMap<&'static str, u32>> =
     LazyLock::new(|| (0..).zip(WORDS).map(|(index, word)| (word.trim_start(), word_id(index, false))).collect());
 
+/// Characters of the longest token, the space before it included.
+pub fn longest() -> usize {
+    WORDS.iter().map(|word| word.chars().count()).max().unwrap_or_default().max(1 + ASCII_PER_TOKEN)
+}
+
 /// Appends the ids of `text`; the end of `text` also ends a token.
 pub fn tokenize(text: &str, ids: &mut Vec<u32>) {
     let mut rest = text;

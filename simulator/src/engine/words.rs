@@ -50,7 +50,7 @@ impl Words {
 mod tests {
     use super::*;
 
-    const PROMPT: Prompt = Prompt { tokens: 0, fingerprint: 5, ids: Vec::new() };
+    const PROMPT: Prompt = Prompt { tokens: 0, fingerprint: 5, ids: Vec::new(), characters: None };
 
     fn text(mut words: Words) -> String {
         (0..12).map(|position| words.next(position).text).collect()

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::failure::Failure;
 use super::fields::{Fields, truthy};
-use crate::engine::Prompt;
+use crate::engine::{Prompt, longest};
 use crate::options::Face;
 use crate::wire::UsageMode;
 
@@ -108,7 +108,8 @@ fn usage_mode(fields: &mut Fields<'_>) -> UsageMode {
 /// # Errors
 ///
 /// The engine's own 400 for a prompt or an answer longer than the context.
-pub fn fit(face: Face, prompt: u64, tokens: u32, sampling: &Sampling, context: u32) -> Result<u32, Failure> {
+pub fn fit(face: Face, prompts: &[Prompt], tokens: u32, sampling: &Sampling, context: u32) -> Result<u32, Failure> {
+    let prompt = prompts.iter().map(|prompt| prompt.tokens).max().unwrap_or(0);
     if face == Face::Sglang {
         return fit_sglang(prompt, tokens, context);
     }
@@ -119,20 +120,38 @@ pub fn fit(face: Face, prompt: u64, tokens: u32, sampling: &Sampling, context: u
         );
         return Err(Failure::parameter(name, &message, Some(tokens.to_string())));
     }
-    if prompt > u64::from(context) {
-        let least = u64::from(context) + 1;
-        let message = format!(
-            "This model's maximum context length is {context} tokens. However, your prompt contains at least {least} \
-             input tokens, which exceeds this limit even without any output tokens. Please reduce the length of the \
-             input prompt."
-        );
-        return Err(Failure::parameter("input_tokens", &message, Some(least.to_string())));
+    if let Some(failure) = prompts.iter().find_map(|prompt| too_long(prompt, context)) {
+        return Err(failure);
     }
     let rest = context.saturating_sub(u32::try_from(prompt).unwrap_or(u32::MAX));
     if rest == 0 {
         return Err(Failure::parameter("max_tokens", "max_tokens must be at least 1, got 0.", Some("0".to_owned())));
     }
     Ok(tokens.min(rest))
+}
+
+/// vLLM looks at a text's length first, and then stops to tokenize one token beyond the context.
+fn too_long(prompt: &Prompt, context: u32) -> Option<Failure> {
+    let limit = u64::from(context);
+    if prompt.tokens <= limit {
+        return None;
+    }
+    let start = format!("This model's maximum context length is {context} tokens. However, your prompt contains");
+    let end = "Please reduce the length of the input prompt.";
+    let most = limit * longest() as u64;
+    if let Some(characters) = prompt.characters.filter(|characters| *characters > most) {
+        let message = format!(
+            "{start} {characters} characters (more than {most} characters, which is the upper bound for {context} \
+             input tokens). {end}"
+        );
+        return Some(Failure::parameter("input_text", &message, Some(characters.to_string())));
+    }
+    let count = if prompt.characters.is_some() { limit + 1 } else { prompt.tokens };
+    let qualifier = if count == limit + 1 { "at least " } else { "" };
+    let message = format!(
+        "{start} {qualifier}{count} input tokens, which exceeds this limit even without any output tokens. {end}"
+    );
+    Some(Failure::parameter("input_tokens", &message, Some(count.to_string())))
 }
 
 fn fit_sglang(prompt: u64, tokens: u32, context: u32) -> Result<u32, Failure> {

@@ -35,8 +35,7 @@ pub async fn handle(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes
     let Wanted { ask, base64, dimensions } = read(&headers, &body)?;
     drop(body);
     let target = app.target(&ask)?;
-    let longest = ask.prompts.iter().map(|prompt| prompt.tokens).max().unwrap_or(0);
-    super::ask::fit(app.face, longest, 1, &ask.sampling, app.engine.max_model_len())?;
+    super::ask::fit(app.face, &ask.prompts, 1, &ask.sampling, app.engine.max_model_len())?;
     // An embedding is a prefill: one token is made, and not looked at.
     let (model, adapter) = (&*target.model, target.adapter.as_deref());
     let work = Work { model, adapter, salt: ask.salt.as_deref(), prompts: &ask.prompts, copies: 1, tokens: 1 };

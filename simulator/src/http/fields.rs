@@ -57,6 +57,9 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// Characters before the error, as Python counts them.
 fn position(body: &str, error: &serde_json::Error) -> usize {
+    if error.is_eof() {
+        return body.chars().count();
+    }
     let before = body.split_inclusive('\n').take(error.line().saturating_sub(1));
     before.map(|line| line.chars().count()).sum::<usize>() + error.column().saturating_sub(1)
 }

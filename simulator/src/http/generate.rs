@@ -28,8 +28,7 @@ pub async fn answer(
     let target = app.target(&ask)?;
     rank(headers)?;
     let (copies, tokens) = ask.sampling.check(ask.prompts.len(), app.engine.max_model_len())?;
-    let longest = ask.prompts.iter().map(|prompt| prompt.tokens).max().unwrap_or(0);
-    let tokens = super::ask::fit(app.face, longest, tokens, &ask.sampling, app.engine.max_model_len())?;
+    let tokens = super::ask::fit(app.face, &ask.prompts, tokens, &ask.sampling, app.engine.max_model_len())?;
     let work = Work {
         model: &target.model,
         adapter: target.adapter.as_deref(),

@@ -66,6 +66,14 @@ fn a_stream_is_asked_for_its_usage() {
             r#"{"stream":true,"stream_options":{"include_usage":true}}"#,
         ),
         (
+            r#"{"stream":true,"stream_options":{"continuous_usage_stats":true}}"#,
+            r#"{"stream":true,"stream_options":{"include_usage":true,"continuous_usage_stats":false}}"#,
+        ),
+        (
+            r#"{"stream":true,"stream_options":{"continuous_usage_stats":"yes","include_usage":0}}"#,
+            r#"{"stream":true,"stream_options":{"continuous_usage_stats":false,"include_usage":true}}"#,
+        ),
+        (
             r#"{"stream_options":null,"stream":true,"stream_options":{}}"#,
             r#"{"stream_options":null,"stream":true,"stream_options":{"include_usage":true}}"#,
         ),

@@ -1,7 +1,7 @@
 //! Turns what the lexer tells into a [`Scan`].
 
 use super::{
-    IncludeUsage, Model, Scan, StreamOptions,
+    Model, Scan, StreamOptions, Switch,
     captured::{Captured, Keep, MAX_NAME},
     place::Place,
 };
@@ -72,7 +72,7 @@ impl RequestReader {
             Place::Model => self.model = Model::Absent,
             Place::Stream => self.stream = false,
             Place::StreamOptions => self.stream_options = StreamOptions::Absent,
-            Place::IncludeUsage => self.include_usage(None),
+            Place::IncludeUsage | Place::ContinuousUsage => self.stream_option(place, None),
             Place::MaxTokens => self.max_tokens = None,
             Place::MaxCompletionTokens => self.max_completion_tokens = None,
             Place::User => self.user = None,
@@ -96,14 +96,17 @@ impl RequestReader {
         match place {
             Place::Model => self.model = Model::NotAString(span),
             Place::StreamOptions => self.stream_options = StreamOptions::Other(span),
-            Place::IncludeUsage => self.include_usage(Some(IncludeUsage { on: false, span })),
+            Place::IncludeUsage | Place::ContinuousUsage => self.stream_option(place, Some(Switch { on: false, span })),
             _ => {}
         }
     }
 
-    fn include_usage(&mut self, value: Option<IncludeUsage>) {
-        if let StreamOptions::Object { include_usage, .. } = &mut self.stream_options {
-            *include_usage = value;
+    fn stream_option(&mut self, place: Place, value: Option<Switch>) {
+        if let StreamOptions::Object { include_usage, continuous_usage, .. } = &mut self.stream_options {
+            match place {
+                Place::ContinuousUsage => *continuous_usage = value,
+                _ => *include_usage = value,
+            }
         }
     }
 }
@@ -140,8 +143,9 @@ impl Sink for RequestReader {
         match (place, container) {
             (Place::Body, _) => self.members_at = at + 1,
             (Place::StreamOptions, Container::Object) => {
+                let span = Span { start: at, end: at + 1 };
                 self.stream_options =
-                    StreamOptions::Object { span: Span { start: at, end: at + 1 }, empty: true, include_usage: None };
+                    StreamOptions::Object { span, empty: true, include_usage: None, continuous_usage: None };
             }
             (Place::Prompt, Container::Array) => self.prompt.start(PromptKind::Prompt, true),
             (Place::Messages, Container::Array) => self.prompt.start(PromptKind::Messages, true),
@@ -201,7 +205,9 @@ impl Sink for RequestReader {
         self.string = (place, at);
         let keep = match place {
             Place::Model | Place::User => Keep::Name,
-            Place::ItemType | Place::PartType | Place::Stream | Place::IncludeUsage => Keep::Short,
+            Place::ItemType | Place::PartType | Place::Stream | Place::IncludeUsage | Place::ContinuousUsage => {
+                Keep::Short
+            }
             Place::Prompt
             | Place::PromptItem
             | Place::Input
@@ -253,7 +259,9 @@ impl Sink for RequestReader {
                 self.prompt.part_type(self.captured.is_one_of(&types));
             }
             Place::Stream => self.stream = self.captured.is_on(),
-            Place::IncludeUsage => self.include_usage(Some(IncludeUsage { on: self.captured.is_on(), span })),
+            place @ (Place::IncludeUsage | Place::ContinuousUsage) => {
+                self.stream_option(place, Some(Switch { on: self.captured.is_on(), span }));
+            }
             place => self.end_other(place, span),
         }
     }
@@ -263,11 +271,11 @@ impl Sink for RequestReader {
             (Place::Stream, Scalar::Bool(on)) => self.stream = on,
             (Place::Stream, Scalar::Number(value)) => self.stream = value != Some(0),
             (Place::StreamOptions, Scalar::Null) => self.stream_options = StreamOptions::Null(span),
-            (Place::IncludeUsage, Scalar::Bool(on)) => {
-                self.include_usage(Some(IncludeUsage { on, span }));
+            (place @ (Place::IncludeUsage | Place::ContinuousUsage), Scalar::Bool(on)) => {
+                self.stream_option(place, Some(Switch { on, span }));
             }
-            (Place::IncludeUsage, Scalar::Number(value)) => {
-                self.include_usage(Some(IncludeUsage { on: value == Some(1), span }));
+            (place @ (Place::IncludeUsage | Place::ContinuousUsage), Scalar::Number(value)) => {
+                self.stream_option(place, Some(Switch { on: value == Some(1), span }));
             }
             (Place::MaxTokens, Scalar::Number(value)) => self.max_tokens = value,
             (Place::MaxCompletionTokens, Scalar::Number(value)) => {

@@ -158,6 +158,10 @@ fn stream_options_are_told_apart() {
     for unset in [r#"{"a":{"include_usage":true}}"#, r#"{"continuous_usage_stats":true}"#] {
         assert!(matches!(read(unset), StreamOptions::Object { empty: false, include_usage: None, .. }), "{unset}");
     }
+    let continuous = read(r#"{"continuous_usage_stats":true,"include_usage":false}"#);
+    let on = |switch: Option<Switch>| switch.is_some_and(|switch| switch.on);
+    assert!(matches!(continuous, StreamOptions::Object { include_usage, continuous_usage, .. }
+        if !on(include_usage) && on(continuous_usage)));
     for (value, expected) in [
         ("true", true),
         ("false", false),

@@ -1,7 +1,7 @@
 //! Where CPU time goes: a timer of CPU time interrupts whoever runs, and its stack is noted.
 
 use super::super::{Debug, error};
-use super::{answer, start};
+use super::{answer, busy, start};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -44,10 +44,7 @@ pub(in super::super) async fn profile(
         Ok(Query(Asked { seconds })) if (1..=MOST_SECONDS).contains(&seconds) => seconds,
         _ => return error(StatusCode::BAD_REQUEST, format!("seconds: expected a number from 1 to {MOST_SECONDS}")),
     };
-    let _permit = match start(&debug) {
-        Ok(permit) => permit,
-        Err(refusal) => return refusal,
-    };
+    let Some(_permit) = start(&debug) else { return busy() };
     let profiler = match ProfilerGuardBuilder::default().frequency(FREQUENCY).build() {
         Ok(profiler) => profiler,
         Err(reason) => return answer("profile.pb.gz", Err(format!("the profiler does not start: {reason}"))),

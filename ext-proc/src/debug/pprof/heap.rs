@@ -1,7 +1,7 @@
 //! What is allocated, by whom: jemalloc notes the stack of one allocation in so many bytes.
 
 use super::super::Debug;
-use super::{answer, start};
+use super::{answer, busy, start};
 use axum::extract::State;
 use axum::response::Response;
 use jemalloc_pprof::PROF_CTL;
@@ -9,10 +9,7 @@ use std::sync::Arc;
 
 /// `GET /debug/pprof/heap`
 pub(in super::super) async fn profile(State(debug): State<Arc<Debug>>) -> Response {
-    let _permit = match start(&debug) {
-        Ok(permit) => permit,
-        Err(refusal) => return refusal,
-    };
+    let Some(_permit) = start(&debug) else { return busy() };
     let profile = tokio::task::spawn_blocking(dump).await;
     answer("heap.pb.gz", profile.unwrap_or_else(|reason| Err(reason.to_string())))
 }

@@ -73,7 +73,12 @@ impl Bench {
 
     /// The request's id, or None if it was refused.
     fn ask(&mut self, asked: Asked<'_>) -> Option<u64> {
-        let prompts = [Prompt { tokens: asked.prompt.len() as u64, fingerprint: 0, ids: asked.prompt.to_vec() }];
+        let prompts = [Prompt {
+            tokens: asked.prompt.len() as u64,
+            fingerprint: 0,
+            ids: asked.prompt.to_vec(),
+            characters: None,
+        }];
         let Asked { copies, tokens, adapter, salt, .. } = asked;
         let work = Work { model: "m", adapter, salt, prompts: &prompts, copies, tokens };
         let words: Vec<_> = (0..copies).map(|copy| Words::new(0, "m", &prompts[0], copy)).collect();

@@ -44,7 +44,7 @@ fn another_salt_or_adapter_finds_nothing() {
 #[test]
 fn a_next_turn_finds_the_answer_too() {
     let first = tokens(0, 4);
-    let prompt = Prompt { tokens: 4, fingerprint: 0, ids: first.clone() };
+    let prompt = Prompt { tokens: 4, fingerprint: 0, ids: first.clone(), characters: None };
     let mut words = Words::new(0, "m", &prompt, 0);
     let mut next = first.clone();
     next.extend((0..9).map(|position| words.next(position).id));

@@ -1,0 +1,12 @@
+//! The conformance suite on the real vLLM.
+
+use kthena_e2e::Vllm;
+use kthena_e2e::conformance::{Bench, run};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    run(|| {
+        let vllm = Vllm::start();
+        Bench::new(Vllm::facts(), vllm.address(), Box::new(vllm))
+    })
+}
