@@ -63,6 +63,8 @@ const ROOMS: &[Room] = &[
     },
     Room { package: "kthena-runtime", imports: &["kthena-core"], planned: true, ..ROOM },
     Room { package: "kthena", imports: &["kthena-router", "kthena-crds", "kthena-simulator"], ..ROOM },
+    // A part of e2e that the fuzzer builds: what it feeds, and no more.
+    Room { package: "kthena-fuzz", imports: &["kthena-core", "kthena-ext-proc"], ..ROOM },
 ];
 
 #[test]
