@@ -96,7 +96,7 @@ async fn an_engine_s_own_refusal_passes_untouched() {
     assert_eq!(answer.status, 400);
     assert_eq!(answer.json()["error"]["type"], "BadRequestError");
     assert!(!answer.pod().is_empty(), "it comes from the engine");
-    let answer = client.post("/v1/messages", &[], chat("deepseek-simple").to_string()).await;
+    let answer = client.post("/v1/nowhere", &[], chat("deepseek-simple").to_string()).await;
     assert_eq!((answer.status, answer.text()), (404, r#"{"detail":"Not Found"}"#));
 }
 

@@ -52,12 +52,22 @@ impl Fleet {
         stats.into_values().sum()
     }
 
-    /// Twenty chats one after the other, all answered by that engine.
+    /// Twenty chats one after the other, all answered by that engine; of those that were picked for, since Envoy
+    /// does not wait long for a pick on a busy machine.
     async fn all_go_to(&self, engine: &str) {
         let client = self.kthena.client();
-        for _ in 0..20 {
-            assert_eq!(client.chat("m").await.ok().pod(), engine);
-        }
+        let without_pick = async || {
+            let stats = self.kthena.envoy_stats("ext_proc.kthena.failure_mode_allowed$").await;
+            stats.into_values().sum::<u64>()
+        };
+        let pods = until("twenty picks in time", async || {
+            let (before, mut pods) = (without_pick().await, Vec::new());
+            for _ in 0..20 {
+                pods.push(client.chat("m").await.ok().pod().to_owned());
+            }
+            (without_pick().await == before).then_some(pods)
+        });
+        assert_eq!(pods.await, vec![engine; 20]);
     }
 
     async fn metric(&self, name: &str) -> Option<String> {
