@@ -1,7 +1,7 @@
 //! A picker that dies, hangs or lies: what a ModelServer that fails open serves, and what one that fails closed refuses.
 
 use kthena_e2e::picker::Answer;
-use kthena_e2e::{Client, Engine, FakePicker, Loopback, Plane, Stream, manifests, streamed, until};
+use kthena_e2e::{Client, Engine, FakePicker, Loopback, Plane, Setup, Stream, manifests, streamed, until};
 use kthena_simulator::Options;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -37,9 +37,8 @@ impl Fleet {
         for model in ["open", "close", "foreign"] {
             all += &manifests::route(model, model, &[(model, 100)]);
             let server = manifests::server(model, model, "");
-            let mode = "  annotations:\n    networking.serving.volcano.sh/picker-failure-mode: FailClose\n";
             all += &match model {
-                "close" => server.replacen("metadata:\n", &format!("metadata:\n{mode}"), 1),
+                "close" => with_mode(&server, "FailClose"),
                 _ => server,
             };
         }
@@ -74,6 +73,12 @@ impl Fleet {
         .await;
         picker
     }
+}
+
+/// A ModelServer that says what happens without a pick.
+fn with_mode(server: &str, mode: &str) -> String {
+    let annotation = format!("  annotations:\n    networking.serving.volcano.sh/picker-failure-mode: {mode}\n");
+    server.replacen("metadata:\n", &format!("metadata:\n{annotation}"), 1)
 }
 
 /// Who served a load of requests; each was served.
@@ -185,10 +190,51 @@ async fn a_dead_endpoint_that_was_picked_is_passed_over() {
         let _picker = fleet.picker(Answer::destination(format!("{dead},{}", fleet.at("close-1")))).await;
         assert_eq!(served(&client, "close").await, pods(&["close-1"]));
     }
-    let _picker = fleet.picker(Answer::destination(dead)).await;
-    assert_eq!(served(&client, "open").await, pods(&["open-0", "open-1"]));
+    {
+        let _picker = fleet.picker(Answer::destination(&dead)).await;
+        assert_eq!(served(&client, "open").await, pods(&["open-0", "open-1"]));
+    }
+    // As our picker does where only a pick may serve: one entry for each try.
+    let _picker = fleet.picker(Answer::destination([dead.as_str(); 5].join(","))).await;
     for answer in futures::future::join_all((0..LOAD).map(|_| client.chat("close"))).await {
-        assert_eq!(answer.status, 503, "{}", answer.text());
+        answer.assert_error(503, "request to all pods failed");
+        assert_eq!(answer.json()["error"]["code"], "upstream_failed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_every_pod_failed_with_is_told_whatever_the_mode_and_however_few_they_are() {
+    const BODY: &str = "out of memory";
+    let failing = [Engine::answering(500, BODY), Engine::answering(500, BODY)];
+    let dead = Loopback::claim(&[8000]);
+    let engine = Engine::simulated("it", Options { models: vec!["mixed".to_owned()], ..Options::default() });
+    let mut all = String::new();
+    for (name, pods) in [
+        ("one", vec![failing[0].ip()]),
+        ("two", vec![failing[0].ip(), failing[1].ip()]),
+        ("dead", vec![dead.ip().to_string()]),
+        ("mixed", vec![dead.ip().to_string(), engine.ip()]),
+    ] {
+        for mode in ["FailOpen", "FailClose"] {
+            let server = format!("{name}-{}", mode.to_lowercase());
+            all += &manifests::route(&server, &server, &[(&server, 100)]);
+            all += &with_mode(&manifests::server(&server, name, ""), mode);
+            for (index, ip) in pods.iter().enumerate() {
+                all += &manifests::pod(&format!("{server}-{index}"), &server, ip);
+            }
+        }
+    }
+    let kthena = Setup::new(&[("all.yaml", &all)]).up();
+    let client = kthena.client();
+    for mode in ["failopen", "failclose"] {
+        for name in ["one", "two"] {
+            let answer = client.chat(&format!("{name}-{mode}")).await;
+            assert_eq!((answer.status, answer.text()), (500, BODY), "{name} {mode}");
+        }
+        let answer = client.chat(&format!("dead-{mode}")).await;
+        answer.assert_error(503, "request to all pods failed");
+        assert_eq!(answer.json()["error"]["code"], "upstream_failed");
+        assert_eq!(client.chat(&format!("mixed-{mode}")).await.ok().pod(), "it");
     }
 }
 

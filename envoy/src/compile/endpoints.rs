@@ -1,6 +1,6 @@
 //! Which Pods serve which ModelServer.
 
-use super::key;
+use super::{key, servers};
 use crate::data_plane::{EngineEndpoint, PickerPool};
 use kthena_core::engine::EngineType;
 use kthena_crds::model_server::InferenceEngine;
@@ -29,7 +29,7 @@ pub(super) fn compile(
             InferenceEngine::Vllm => EngineType::Vllm,
             InferenceEngine::Sglang => EngineType::Sglang,
         };
-        let mut pool = PickerPool { engine, endpoints: Vec::new() };
+        let mut pool = PickerPool { engine, fail_close: servers::fails_closed(server), endpoints: Vec::new() };
         for pod in resources.pods.iter().filter(|pod| serves(pod, server, &server_key)) {
             let Some(address) = address(pod, server, problems) else { continue };
             let endpoint = by_address.entry(address).or_insert_with(|| EngineEndpoint {

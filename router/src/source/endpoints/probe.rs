@@ -51,7 +51,7 @@ impl Probe {
             let answer = self.get(stream, "/v1/models").await?;
             Ok::<_, Trouble>((address, listed(&answer)?))
         });
-        let (address, Listed { models, owner }) = asked.await.unwrap_or(Err(Trouble::Timeout(self.patience)))?;
+        let (address, Listed { models, owner, .. }) = asked.await.unwrap_or(Err(Trouble::Timeout(self.patience)))?;
         let kind = match known {
             Some(known) if known.models == models && known.address == address => known.kind,
             _ => self.kind(address, owner).await,
@@ -135,6 +135,7 @@ fn listed(answer: &Answer) -> Result<Listed, Trouble> {
     let shown = if kind.is_empty() { status.to_string() } else { format!("{status} ({kind})") };
     match *status {
         StatusCode::OK => match engine::models(body) {
+            Some(listed) if listed.of_a_router => Err(Trouble::Router),
             Some(listed) if listed.models.is_empty() => Err(Trouble::NoModel),
             Some(listed) => Ok(listed),
             None => Err(Trouble::NotAnEngine(format!("{shown} without a list of models"))),

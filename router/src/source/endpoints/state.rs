@@ -38,6 +38,9 @@ pub(super) enum Trouble {
     NotAnEngine(String),
     #[error("serves no model yet")]
     NoModel,
+    /// This one too: requests would go round in a circle.
+    #[error("a Kthena router, not an engine; give the engines behind it")]
+    Router,
 }
 
 /// Failures in a row after which a known engine gets no more requests. Before, and for those under way, Envoy tries
@@ -71,6 +74,8 @@ impl State {
                 self.failures = self.failures.saturating_add(1);
                 let patience = match trouble {
                     Trouble::Timeout(_) => PATIENCE_WITH_A_BUSY_ONE,
+                    // It answered well: each request more goes in a circle.
+                    Trouble::Router => 1,
                     _ => PATIENCE,
                 };
                 if self.engine.is_none() || self.trouble.is_some() || self.failures >= patience {
@@ -134,6 +139,14 @@ mod tests {
         state.observe(Ok(engine("other")));
         assert!(state.is_ready());
         assert_eq!(state.engine, Some(engine("other")));
+    }
+
+    #[test]
+    fn a_router_where_an_engine_was_gets_nothing_from_the_first_answer_on() {
+        let mut state = state();
+        state.observe(Ok(engine("m")));
+        state.observe(Err(Trouble::Router));
+        assert!(!state.is_ready());
     }
 
     #[test]

@@ -95,6 +95,10 @@ async fn what_came_instead_of_models_is_told() {
             "GET /v1/models answered 200 OK (text/plain) without a list of models: not an OpenAI-compatible engine",
         ),
         (&[("/v1/models", r#"{"data":[]}"#)], "serves no model yet"),
+        (
+            &[("/v1/models", r#"{"data":[{"id":"m","owned_by":"kthena"}]}"#)],
+            "a Kthena router, not an engine; give the engines behind it",
+        ),
     ] {
         let engine = Asked::serving(None, answers).await;
         assert_eq!(engine.probe(None).ask(None).await.unwrap_err().to_string(), told);
