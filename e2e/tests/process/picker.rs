@@ -18,6 +18,9 @@ const NOT_PICKED: &str = "no pod was picked: the endpoint picker is away or foun
 /// Longer than Envoy waits for a pick, many times over.
 const LATE: Duration = Duration::from_secs(60);
 
+/// Of a stream that outlasts what is done meanwhile: at 20 ms each, 8 s.
+const WORDS: u32 = 400;
+
 /// Requests at a time.
 const LOAD: usize = 100;
 
@@ -56,11 +59,15 @@ impl Fleet {
         self.plane.client()
     }
 
-    /// Where the engine of that name listens.
-    fn at(&self, name: &str) -> String {
+    fn engine(&self, name: &str) -> &Engine {
         let names = ["open-0", "open-1", "close-0", "close-1", "foreign-0"];
         let index = names.iter().position(|known| *known == name).expect("an engine of that name");
-        self.engines[index].address().to_string()
+        &self.engines[index]
+    }
+
+    /// Where the engine of that name listens.
+    fn at(&self, name: &str) -> String {
+        self.engine(name).address().to_string()
     }
 
     /// A picker that Envoy has found.
@@ -128,19 +135,21 @@ async fn a_picker_killed_under_streams_cuts_none_whatever_the_mode() {
     let mut streams = Vec::new();
     for (model, pod) in [("open", "open-0"), ("close", "close-0")] {
         let picker = fleet.picker(Answer::destination(fleet.at(pod))).await;
-        let body = streamed(model, 100);
+        let body = streamed(model, WORDS);
         let open = futures::future::join_all((0..LOAD).map(|_| client.stream("/v1/chat/completions", &body))).await;
         for stream in open {
             let mut stream = stream.expect("a stream opens");
             stream.event().await.expect("the first event").expect("not the end");
             streams.push(stream);
         }
+        let state = fleet.engine(pod).client().get("/simulator/state").await.ok().json();
+        assert_eq!(state["running"], LOAD, "every stream is under way");
         drop(picker);
     }
     assert_eq!(served(&client, "open").await, pods(&["open-0", "open-1"]));
     refused(&client, "close").await;
     for words in futures::future::join_all(streams.into_iter().map(Stream::words)).await {
-        assert_eq!(words.expect("the stream ends whole"), 100);
+        assert_eq!(words.expect("the stream ends whole"), WORDS as usize);
     }
 }
 
@@ -191,11 +200,11 @@ async fn a_dead_endpoint_that_was_picked_is_passed_over() {
         assert_eq!(served(&client, "close").await, pods(&["close-1"]));
     }
     {
-        let _picker = fleet.picker(Answer::destination(&dead)).await;
+        let _picker = fleet.picker(Answer::destination(dead)).await;
         assert_eq!(served(&client, "open").await, pods(&["open-0", "open-1"]));
     }
     // As our picker does where only a pick may serve: one entry for each try.
-    let _picker = fleet.picker(Answer::destination([dead.as_str(); 5].join(","))).await;
+    let _picker = fleet.picker(Answer::destination(vec![dead.to_string(); 5].join(","))).await;
     for answer in futures::future::join_all((0..LOAD).map(|_| client.chat("close"))).await {
         answer.assert_error(503, "request to all pods failed");
         assert_eq!(answer.json()["error"]["code"], "upstream_failed");

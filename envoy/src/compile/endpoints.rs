@@ -69,18 +69,25 @@ fn address(pod: &Pod, server: &ModelServer, problems: &mut Vec<Problem>) -> Opti
         problems.push(Problem::new(ObjectRef::of(pod), message).at("status.podIP"));
         return None;
     };
-    let port = match annotation(pod, PORT) {
-        None => server.spec.workload_port.port,
+    let port = port(pod, server).map_err(|problem| problems.push(problem)).ok()?;
+    Some(SocketAddr::new(ip, port))
+}
+
+/// Where a Pod's engine listens for a ModelServer: at the Pod's own port ([`PORT`]), or else at the ModelServer's.
+///
+/// # Errors
+/// The annotation is no port.
+pub fn port(pod: &Pod, server: &ModelServer) -> Result<u16, Problem> {
+    match annotation(pod, PORT) {
+        None => Ok(server.spec.workload_port.port),
         Some(text) => match text.parse::<u16>() {
-            Ok(port @ 1..) => port,
+            Ok(port @ 1..) => Ok(port),
             Ok(0) | Err(_) => {
                 let message = format!("invalid port {text:?}: expected 1 to 65535; the Pod is not served");
-                problems.push(Problem::new(ObjectRef::of(pod), message).at(format!("metadata.annotations[{PORT}]")));
-                return None;
+                Err(Problem::new(ObjectRef::of(pod), message).at(format!("metadata.annotations[{PORT}]")))
             }
         },
-    };
-    Some(SocketAddr::new(ip, port))
+    }
 }
 
 fn annotation<'a>(pod: &'a Pod, name: &str) -> Option<&'a str> {
