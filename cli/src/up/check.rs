@@ -5,7 +5,7 @@ use super::ports::{Addresses, reachable};
 use crate::args::UpOptions;
 use kthena_crds::Duration;
 use kthena_router::local::Compiled;
-use kthena_router::source::endpoints::{Endpoint, distinct};
+use kthena_router::source::endpoints::{EngineUrl, distinct};
 use kthena_router::source::{Directory, Snapshot};
 use kthena_router::{configuration, find_wasm};
 use std::fmt::Display;
@@ -67,8 +67,8 @@ fn manifests(paths: &[PathBuf], errors: &mut Errors) -> Option<(Directory, Snaps
 ///
 /// For a message at the start only: the router finds out by itself (by what a router answers), and by that alone where
 /// others stand between.
-fn not_ourselves(endpoints: &[Endpoint], listen: SocketAddr) -> Result<(), String> {
-    let is_ours = |endpoint: &&Endpoint| {
+fn not_ourselves(endpoints: &[EngineUrl], listen: SocketAddr) -> Result<(), String> {
+    let is_ours = |endpoint: &&EngineUrl| {
         let addresses = || (endpoint.host(), endpoint.port()).to_socket_addrs().into_iter().flatten();
         endpoint.port() == listen.port() && addresses().any(|address| reaches(reachable(address).ip(), listen.ip()))
     };
@@ -166,7 +166,7 @@ mod tests {
             ("127.0.0.2:8080", &["127.0.0.2:8080"], &["127.0.0.1:8080", "localhost:8080"]),
         ] {
             let check = |host: &str| {
-                let endpoint = format!("http://{host}").parse::<Endpoint>().unwrap();
+                let endpoint = format!("http://{host}").parse::<EngineUrl>().unwrap();
                 not_ourselves(&[endpoint], listen.parse().unwrap())
             };
             for host in ours {

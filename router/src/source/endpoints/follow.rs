@@ -1,7 +1,7 @@
 //! Asks every engine again and again: a new snapshot whenever something has changed.
 
-use super::endpoint::Endpoint;
 use super::engine::Engine;
+use super::engine_url::EngineUrl;
 use super::memory::{keep, recall};
 use super::probe::Probe;
 use super::resources::snapshot;
@@ -29,10 +29,14 @@ type Heard = (usize, Result<Engine, Trouble>);
 /// make sense to say that there is no such model. The others are as they were until they say otherwise.
 ///
 /// A failure of the disk is logged: all it costs is what a router that starts anew would have known.
-pub async fn follow(endpoints: &[Endpoint], key: Option<HeaderValue>, file: PathBuf) -> watch::Receiver<Arc<Snapshot>> {
+pub async fn follow(
+    endpoints: &[EngineUrl],
+    key: Option<HeaderValue>,
+    file: PathBuf,
+) -> watch::Receiver<Arc<Snapshot>> {
     let mut known = recall(&file);
     let mut unheard = Vec::new();
-    let state = |(index, endpoint): (usize, &Endpoint)| {
+    let state = |(index, endpoint): (usize, &EngineUrl)| {
         let known = known.iter().position(|state| state.endpoint == *endpoint).map(|at| known.swap_remove(at));
         known.unwrap_or_else(|| {
             unheard.push(index);
@@ -130,7 +134,7 @@ mod tests {
         // Takes connections and is silent.
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = silent.local_addr().unwrap();
-        let endpoint: Endpoint = format!("http://{address}").parse().unwrap();
+        let endpoint: EngineUrl = format!("http://{address}").parse().unwrap();
         let directory = tempfile::tempdir().unwrap();
         let file = state_file(directory.path());
         let start = || follow(std::slice::from_ref(&endpoint), None, file.clone()).now_or_never();

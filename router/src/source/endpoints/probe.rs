@@ -1,7 +1,7 @@
 //! Asks an engine what it is.
 
-use super::endpoint::Endpoint;
 use super::engine::{self, Engine, Kind, Listed};
+use super::engine_url::EngineUrl;
 use super::state::Trouble;
 use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty, Limited};
@@ -27,7 +27,7 @@ const LONGEST_ANSWER: usize = 4 << 20;
 /// Asks one engine.
 #[derive(Debug)]
 pub(super) struct Probe {
-    endpoint: Endpoint,
+    endpoint: EngineUrl,
     key: Option<HeaderValue>,
     patience: Duration,
     /// As it was found last: what is asked first is its address, and its kind is not changed by questions that fail.
@@ -50,7 +50,7 @@ struct Answer {
 
 impl Probe {
     /// `key` is sent as the bearer token; `known` is what was found there before.
-    pub(super) fn new(endpoint: Endpoint, key: Option<HeaderValue>, known: Option<Engine>) -> Self {
+    pub(super) fn new(endpoint: EngineUrl, key: Option<HeaderValue>, known: Option<Engine>) -> Self {
         let certain = known.as_ref().is_some_and(|known| known.kind != Kind::Other);
         Self { endpoint, key, patience: PATIENCE, known, certain }
     }

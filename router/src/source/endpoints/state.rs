@@ -1,7 +1,7 @@
 //! What is known of one engine, and what an answer or a failure makes of it: pure.
 
-use super::endpoint::Endpoint;
 use super::engine::Engine;
+use super::engine_url::EngineUrl;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     /// As the user gave it.
-    pub(super) endpoint: Endpoint,
+    pub(super) endpoint: EngineUrl,
     /// The last good answer.
     pub(super) engine: Option<Engine>,
     /// Why it gets no requests now.
@@ -28,8 +28,8 @@ pub(super) enum Trouble {
     #[error("no answer within {} s", .0.as_secs())]
     Timeout(Duration),
     #[error(
-        "GET /v1/models answered {0}: the engine wants its API key; put it into KTHENA_ENDPOINT_API_KEY, which is for \
-         this question only: clients send their own"
+        "GET /v1/models answered {0}: the engine wants its API key; put it into KTHENA_ENDPOINT_API_KEY, which every \
+         --endpoint is sent with our own questions: clients send their own"
     )]
     Key(u16),
     #[error("GET /v1/models answered {0}")]
@@ -53,7 +53,7 @@ const PATIENCE_WITH_A_BUSY_ONE: u32 = 10;
 
 impl State {
     /// Of an engine that was not asked yet.
-    pub(super) fn new(endpoint: Endpoint) -> Self {
+    pub(super) fn new(endpoint: EngineUrl) -> Self {
         Self { endpoint, engine: None, trouble: None, failures: 0 }
     }
 
