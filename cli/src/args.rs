@@ -1,7 +1,7 @@
 //! What may be typed.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use kthena_router::source::endpoints::Endpoint;
+use kthena_router::source::endpoints::EngineUrl;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ pub struct UpOptions {
     /// An engine that runs, as http://HOST:PORT, to be served without manifests: it is asked for its models.
     /// Repeat for more.
     #[arg(long = "endpoint", value_name = "URL", conflicts_with_all = ["manifests", "simulate"])]
-    pub endpoints: Vec<Endpoint>,
+    pub endpoints: Vec<EngineUrl>,
 
     /// Run a simulated engine for each Pod of the manifests, and two for each ModelServer without Pods.
     #[arg(long)]

@@ -55,7 +55,10 @@ fn measure(addresses: Vec<SocketAddr>, time: Duration) -> anyhow::Result<()> {
     let runtime = Runtime::new()?;
     let picker = Picker::new(Profile::default());
     let telemetry = Telemetry::new(&picker, &Arc::default());
-    picker.publish(Pools::new([("default/m".to_owned(), Pool { engine: Some(EngineType::Vllm), endpoints })]));
+    picker.publish(Pools::new([(
+        "default/m".to_owned(),
+        Pool { engine: Some(EngineType::Vllm), fail_close: false, endpoints },
+    )]));
     runtime.spawn(follow(Arc::clone(&picker), DEFAULT_INTERVAL, Arc::clone(&telemetry.scrape)));
     // Connections are made in the first seconds; they live on.
     std::thread::sleep(Duration::from_secs(3));

@@ -14,7 +14,7 @@ use kthena_core::routing::{BackoffClass, Table};
 use kthena_crds::{ObjectRef, Resource, Resources};
 use std::net::SocketAddr;
 
-pub use endpoints::{PORT, SIMULATED_FOR};
+pub use endpoints::{PORT, SIMULATED_FOR, port};
 
 /// What is configured outside the resources.
 #[derive(Debug, Clone, PartialEq, Eq)]

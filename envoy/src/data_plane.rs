@@ -56,6 +56,9 @@ pub struct Listener {
 pub struct PickerPool {
     /// What runs at them.
     pub engine: EngineType,
+    /// Whether only a pick may serve.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub fail_close: bool,
     /// Address and Pod (`namespace/name`) of each.
     pub endpoints: Vec<(SocketAddr, String)>,
 }

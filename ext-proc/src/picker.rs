@@ -30,7 +30,7 @@ pub struct Picker {
 /// The endpoints of every target (`namespace/name` of a ModelServer).
 #[derive(Debug, Default)]
 pub struct Pools {
-    by_target: HashMap<String, Vec<Member>>,
+    by_target: HashMap<String, Members>,
     names: Names,
 }
 
@@ -39,8 +39,16 @@ pub struct Pools {
 pub struct Pool {
     /// What runs at them; `None`: nobody asks them for their metrics.
     pub engine: Option<EngineType>,
+    /// Whether only a pick may serve: then the list goes on from its start, as far as retries go.
+    pub fail_close: bool,
     /// Address and Pod (`namespace/name`) of each.
     pub endpoints: Vec<(SocketAddr, String)>,
+}
+
+#[derive(Debug)]
+struct Members {
+    fail_close: bool,
+    all: Vec<Member>,
 }
 
 #[derive(Debug)]
@@ -51,6 +59,14 @@ struct Member {
     slot: Arc<Slot>,
     /// Where and how to ask it.
     target: Option<Target>,
+}
+
+/// What came of a request.
+pub(crate) struct Picked {
+    pub decision: Decision,
+    pub ticket: Option<Ticket>,
+    /// The value of [`kthena_core::wire::DESTINATION`]; empty where nobody was picked.
+    pub destination: String,
 }
 
 /// A request in flight: dropping it is its end.
@@ -83,7 +99,7 @@ impl Picker {
 
     /// Replaces the endpoints; requests in flight keep counting, and what engines said stays known.
     pub fn publish(&self, mut pools: Pools) {
-        let members = pools.by_target.values_mut().flatten();
+        let members = pools.by_target.values_mut().flat_map(|members| &mut members.all);
         self.targets.replace(members.filter_map(|member| Some((member.target.clone()?, &mut member.slot))));
         pools.names.remember(&self.pools.load().names);
         self.pools.store(Arc::new(pools));
@@ -103,7 +119,7 @@ impl Picker {
         request: &Request<'_>,
         random: impl FnMut() -> u64,
     ) -> Option<(Decision, Option<Ticket>)> {
-        self.pick_by_laps(request, random, |_| ())
+        self.pick_by_laps(request, random, |_| ()).map(|Picked { decision, ticket, .. }| (decision, ticket))
     }
 
     /// As [`Picker::pick`]; `lap` hears the end of each step.
@@ -112,12 +128,12 @@ impl Picker {
         request: &Request<'_>,
         mut random: impl FnMut() -> u64,
         mut lap: impl FnMut(Lap),
-    ) -> Option<(Decision, Option<Ticket>)> {
+    ) -> Option<Picked> {
         let pools = self.pools.load();
         let members = pools.by_target.get(request.target)?;
         let profile = self.profile.load();
         let mut in_flight = self.lock();
-        let endpoints: Vec<Endpoint> = members.iter().map(|member| member.endpoint(&in_flight)).collect();
+        let endpoints: Vec<Endpoint> = members.all.iter().map(|member| member.endpoint(&in_flight)).collect();
         // Deciding and counting under one lock: two requests at once must not see the same idle endpoint.
         let decision = profile.decide_by_laps(request, &endpoints, &mut random, &mut lap);
         let first = decision.addresses().next().cloned();
@@ -126,7 +142,8 @@ impl Picker {
         }
         drop(in_flight);
         let ticket = first.map(|address| Ticket { picker: Arc::clone(self), address });
-        Some((decision, ticket))
+        let destination = if members.fail_close { decision.destination_in_turns() } else { decision.destination() };
+        Some(Picked { decision, ticket, destination })
     }
 
     /// The Pod (`namespace/name`) at an address, or the last one that was there.
@@ -164,7 +181,7 @@ impl Picker {
         let pools = self.pools.load();
         let in_flight = self.lock();
         let mut all: Vec<_> = (pools.by_target.iter())
-            .map(|(target, members)| (target.clone(), members.iter().map(|m| m.endpoint(&in_flight)).collect()))
+            .map(|(target, members)| (target.clone(), members.all.iter().map(|m| m.endpoint(&in_flight)).collect()))
             .collect();
         drop(in_flight);
         all.sort_by(|(a, _): &(String, Vec<Endpoint>), (b, _)| a.cmp(b));
@@ -189,14 +206,14 @@ impl Pools {
         let mut names = HashMap::new();
         let mut by_target = HashMap::new();
         for (name, pool) in pools {
-            let Pool { engine, endpoints } = pool.into();
+            let Pool { engine, fail_close, endpoints } = pool.into();
             let member = |(address, pod): (SocketAddr, String)| {
                 let pod: Arc<str> = pod.into();
                 names.insert(address, Arc::clone(&pod));
                 let target = engine.map(|engine| Target { address, pod: Arc::clone(&pod), engine });
                 Member { address: address.to_string().into(), pod, slot: Arc::default(), target }
             };
-            by_target.insert(name, endpoints.into_iter().map(member).collect());
+            by_target.insert(name, Members { fail_close, all: endpoints.into_iter().map(member).collect() });
         }
         Self { by_target, names: Names::new(names) }
     }
@@ -207,7 +224,7 @@ impl Pools {
 impl From<Vec<(SocketAddr, String)>> for Pool {
     /// Endpoints of which nobody knows what runs there.
     fn from(endpoints: Vec<(SocketAddr, String)>) -> Self {
-        Self { engine: None, endpoints }
+        Self { engine: None, fail_close: false, endpoints }
     }
 }
 
@@ -252,6 +269,28 @@ mod tests {
         assert!(by_address.iter().all(|(_, count)| *count == 1), "{by_address:?}");
         drop(tickets);
         assert_eq!(picker.in_flight(), (vec![], 0));
+    }
+
+    #[test]
+    fn where_only_a_pick_may_serve_the_list_lasts_for_every_retry() {
+        let destination = |fail_close: bool, count: u8| {
+            let picker = Picker::new(Profile::default());
+            let endpoints = (1..=count).map(|i| (SocketAddr::from(([10, 0, 0, i], 1)), format!("default/p-{i}")));
+            let pool = Pool { fail_close, ..Pool::from(endpoints.collect::<Vec<_>>()) };
+            picker.publish(Pools::new([("default/a".to_owned(), pool)]));
+            let Picked { decision, destination, .. } = picker.pick_by_laps(&REQUEST, || 0, |_| ()).unwrap();
+            assert_eq!(decision.picks.len(), usize::from(count.min(5)), "each is picked once");
+            destination
+        };
+        for (count, once, in_turns) in [
+            (0, "", ""),
+            (1, "10.0.0.1:1", "10.0.0.1:1,10.0.0.1:1,10.0.0.1:1,10.0.0.1:1,10.0.0.1:1"),
+            (2, "10.0.0.1:1,10.0.0.2:1", "10.0.0.1:1,10.0.0.2:1,10.0.0.1:1,10.0.0.2:1,10.0.0.1:1"),
+        ] {
+            assert_eq!((destination(false, count).as_str(), destination(true, count).as_str()), (once, in_turns));
+        }
+        assert_eq!(destination(false, 7).split(',').count(), 5);
+        assert_eq!(destination(false, 7), destination(true, 7));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 pub mod convert;
 
 use crate::access_log::AccessLog;
-use crate::picker::{Picker, Ticket};
+use crate::picker::{Picked, Picker, Ticket};
 use crate::telemetry::{Stopwatch, Underway};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -18,7 +18,6 @@ use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::{
 };
 use envoy_types::pb::envoy::service::ext_proc::v3::{ProcessingRequest, ProcessingResponse};
 use futures::{Stream, stream};
-use kthena_core::scheduling::Decision;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
@@ -72,9 +71,13 @@ impl Exchange {
         let random = || fastrand::u64(..);
         let picked = self.picker.pick_by_laps(&asked.request(), random, |lap| watch.lap(lap, Instant::now()));
         live.decided(asked.whereto().model, &watch);
-        let (decision, ticket) = picked.unzip();
-        self.ticket = ticket.flatten();
-        let destination = decision.as_ref().map(Decision::destination);
+        let (decision, destination) = match picked {
+            Some(Picked { decision, ticket, destination }) => {
+                self.ticket = ticket;
+                (Some(decision), Some(destination))
+            }
+            None => (None, None),
+        };
         self.picker.decisions().remember(asked.into_record(decision));
         Some(convert::destination(destination.filter(|list| !list.is_empty())))
     }

@@ -106,7 +106,10 @@ impl Scraper {
     fn publish(&self, engines: &[&Served]) {
         let endpoints =
             engines.iter().map(|engine| (engine.address, format!("ns/{}", engine.address.port()))).collect();
-        self.picker.publish(Pools::new([("ns/t".to_owned(), Pool { engine: Some(EngineType::Vllm), endpoints })]));
+        self.picker.publish(Pools::new([(
+            "ns/t".to_owned(),
+            Pool { engine: Some(EngineType::Vllm), fail_close: false, endpoints },
+        )]));
     }
 
     fn slot(&self, engine: &Served) -> Arc<Slot> {

@@ -4,7 +4,7 @@ mod access_log;
 
 pub use access_log::AccessLogOptions;
 
-use crate::source::endpoints::Endpoint;
+use crate::source::endpoints::EngineUrl;
 use clap::Args;
 use kthena_crds as crds;
 use kthena_envoy::{Sockets, Wiring};
@@ -26,7 +26,7 @@ pub struct Options {
 
     /// An engine to serve instead of manifests, as http://HOST:PORT; repeat for more.
     #[arg(long = "endpoint", value_name = "URL", conflicts_with = "manifests")]
-    pub endpoints: Vec<Endpoint>,
+    pub endpoints: Vec<EngineUrl>,
 
     /// Where Envoy listens for clients.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]

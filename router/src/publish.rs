@@ -103,7 +103,8 @@ impl Publisher {
         self.version = data_plane.table.version;
         self.cache.publish(&rendered);
         let pools = data_plane.picker.iter().map(|(target, pool)| {
-            (target.clone(), Pool { engine: Some(pool.engine), endpoints: pool.endpoints.clone() })
+            let (engine, endpoints) = (Some(pool.engine), pool.endpoints.clone());
+            (target.clone(), Pool { engine, fail_close: pool.fail_close, endpoints })
         });
         self.picker.publish(Pools::new(pools));
         self.telemetry.configured(names(&data_plane.table));

@@ -56,7 +56,12 @@ pub async fn run(
     let debug = Arc::new(Debug::new(Arc::clone(&picker), Some(log)));
     let cache = Cache::new();
 
-    let snapshots = source.follow().await?;
+    let shutdown = shutdown.shared();
+    let snapshots = tokio::select! {
+        () = shutdown.clone() => return Ok(()),
+        // Engines may take seconds to answer.
+        snapshots = source.follow() => snapshots?,
+    };
     if !options.quiet_start {
         for skipped in &snapshots.borrow().skipped {
             tracing::info!("{skipped}");
@@ -77,7 +82,6 @@ pub async fn run(
         publisher.expect(&snapshots.borrow());
     }
 
-    let shutdown = shutdown.shared();
     let ads = Routes::new(xds::Server::new(cache.clone()).into_service());
     let pages = guard(debug.routes().merge(xds_page(cache)), options.debug);
     let scraping = scrape::follow(Arc::clone(&picker), scrape_interval, Arc::clone(&telemetry.scrape));

@@ -5,11 +5,11 @@ use super::ports::{Addresses, reachable};
 use crate::args::UpOptions;
 use kthena_crds::Duration;
 use kthena_router::local::Compiled;
-use kthena_router::source::endpoints::{Endpoint, distinct};
+use kthena_router::source::endpoints::{EngineUrl, distinct};
 use kthena_router::source::{Directory, Snapshot};
 use kthena_router::{configuration, find_wasm};
 use std::fmt::Display;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::PathBuf;
 
 /// What a run needs, found and read.
@@ -64,17 +64,26 @@ fn manifests(paths: &[PathBuf], errors: &mut Errors) -> Option<(Directory, Snaps
 }
 
 /// Refuses our own listener as an engine: requests would go round in a circle.
-fn not_ourselves(endpoints: &[Endpoint], listen: SocketAddr) -> Result<(), String> {
-    let host = |endpoint: &Endpoint| match endpoint.host() {
-        "localhost" => Some(Ipv4Addr::LOCALHOST.into()),
-        host => host.parse::<IpAddr>().ok(),
+///
+/// For a message at the start only: the router finds out by itself (by what a router answers), and by that alone where
+/// others stand between.
+fn not_ourselves(endpoints: &[EngineUrl], listen: SocketAddr) -> Result<(), String> {
+    let is_ours = |endpoint: &&EngineUrl| {
+        let addresses = || (endpoint.host(), endpoint.port()).to_socket_addrs().into_iter().flatten();
+        endpoint.port() == listen.port() && addresses().any(|address| reaches(reachable(address).ip(), listen.ip()))
     };
-    let is_ours =
-        |endpoint: &&Endpoint| endpoint.port() == listen.port() && host(endpoint) == Some(reachable(listen).ip());
     match endpoints.iter().find(is_ours) {
         Some(ours) => Err(format!("--endpoint {ours}: clients are to be served there; choose another with --listen")),
         None => Ok(()),
     }
+}
+
+/// Whether a connection to `to` comes to what listens at `listen`.
+fn reaches(to: IpAddr, listen: IpAddr) -> bool {
+    let (to, listen) = (to.to_canonical(), listen.to_canonical());
+    // Only an address of this machine can be listened at.
+    let is_local = || TcpListener::bind((to, 0)).is_ok();
+    to == listen || (listen.is_unspecified() && to.is_ipv4() == listen.is_ipv4() && is_local())
 }
 
 #[derive(Debug, Default)]
@@ -146,14 +155,27 @@ mod tests {
 
     #[test]
     fn our_own_listener_is_no_engine() {
-        let engine = |url: &str| vec![url.parse::<Endpoint>().unwrap()];
-        let listen = SocketAddr::from(([0, 0, 0, 0], 8080));
-        for url in ["http://127.0.0.1:8080", "http://localhost:8080/v1"] {
-            let error = not_ourselves(&engine(url), listen).unwrap_err();
-            assert!(error.contains("--listen"), "{error}");
-        }
-        for url in ["http://127.0.0.1:8000", "http://127.0.0.2:8080", "http://gpu:8080"] {
-            assert_eq!(not_ourselves(&engine(url), listen), Ok(()), "{url}");
+        for (listen, ours, others) in [
+            (
+                "0.0.0.0:8080",
+                &["127.0.0.1:8080", "localhost:8080/v1", "127.0.0.2:8080", "0.0.0.0:8080", "[::ffff:127.0.0.1]:8080"][..],
+                // The last is documentation's: no machine has it.
+                &["127.0.0.1:8000", "192.0.2.1:8080"][..],
+            ),
+            ("127.0.0.1:8080", &["127.0.0.1:8080", "localhost:8080"], &["127.0.0.2:8080", "127.0.0.1:80"]),
+            ("127.0.0.2:8080", &["127.0.0.2:8080"], &["127.0.0.1:8080", "localhost:8080"]),
+        ] {
+            let check = |host: &str| {
+                let endpoint = format!("http://{host}").parse::<EngineUrl>().unwrap();
+                not_ourselves(&[endpoint], listen.parse().unwrap())
+            };
+            for host in ours {
+                let error = check(host).expect_err(host);
+                assert!(error.contains("--listen"), "{error}");
+            }
+            for host in others {
+                assert_eq!(check(host), Ok(()), "{host} at {listen}");
+            }
         }
     }
 

@@ -15,7 +15,7 @@ use super::supervisor::{Name, Supervisor};
 use crate::args::{AccessLog, UpOptions};
 use kthena_crds::Resources;
 use kthena_router::local::{Settings, Sockets, compile, settings};
-use kthena_router::source::endpoints::Endpoint;
+use kthena_router::source::endpoints::EngineUrl;
 use kthena_router::source::{Directory, Snapshot, watch};
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -54,7 +54,7 @@ pub struct Session {
     drain_timeout: Duration,
     manifests: Vec<PathBuf>,
     /// Engines that are served without manifests.
-    endpoints: Vec<Endpoint>,
+    endpoints: Vec<EngineUrl>,
     /// The user's manifests as they were checked.
     first: Snapshot,
     /// Problems of simulation that were said; those of serving are the router's to say, after the start.

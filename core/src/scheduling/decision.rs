@@ -1,6 +1,6 @@
 //! What was decided, and why.
 
-use super::{Endpoint, Load};
+use super::{Endpoint, Load, MAX_PICKS};
 use std::sync::Arc;
 
 /// The endpoints for a request, best first, with every verdict and score behind the order.
@@ -35,21 +35,31 @@ pub struct Verdict {
 
 impl Decision {
     /// Addresses in order.
-    pub fn addresses(&self) -> impl Iterator<Item = &Arc<str>> {
+    pub fn addresses(&self) -> impl Iterator<Item = &Arc<str>> + Clone {
         self.picks.iter().filter_map(|pick| self.verdicts.get(*pick)).map(|verdict| &verdict.address)
     }
 
     /// The value of [`crate::wire::DESTINATION`]: addresses in order, separated by commas.
     pub fn destination(&self) -> String {
-        let mut value = String::new();
-        for address in self.addresses() {
-            if !value.is_empty() {
-                value.push(',');
-            }
-            value.push_str(address);
-        }
-        value
+        joined(self.addresses())
     }
+
+    /// The same, from its start again until it has [`MAX_PICKS`] entries: where nobody else may serve, a retry past
+    /// the end of the list would find nobody, and the failure before it would be lost.
+    pub fn destination_in_turns(&self) -> String {
+        joined(self.addresses().cycle().take(MAX_PICKS))
+    }
+}
+
+fn joined<'a>(addresses: impl Iterator<Item = &'a Arc<str>>) -> String {
+    let mut value = String::new();
+    for address in addresses {
+        if !value.is_empty() {
+            value.push(',');
+        }
+        value.push_str(address);
+    }
+    value
 }
 
 // === impl Verdict ===

@@ -184,6 +184,40 @@ async fn what_is_no_engine_is_named_with_what_it_answered_and_the_others_are_ser
 }
 
 #[tokio::test]
+async fn our_own_listener_behind_somebody_else_is_served_nothing_in_circles() {
+    let engine = Engine::simulated("it", options(&["m"], &[]));
+    // What stands between hides from the check at the start whose listener it is.
+    let between = Loopback::claim(&[8000]);
+    let setup = Setup::endpoints(&[url(between.at(8000)), url(engine.address())]);
+    let listen = setup.address().at(8080);
+    let listener = tokio::net::TcpListener::bind(between.at(8000)).await.expect("a free port");
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut ours = tokio::net::TcpStream::connect(listen).await?;
+                tokio::io::copy_bidirectional(&mut client, &mut ours).await
+            });
+        }
+    });
+    let kthena = tokio::task::spawn_blocking(|| setup.up()).await.expect("it starts");
+    let said = format!("{}: waiting: a Kthena router, not an engine", url(between.at(8000)));
+    kthena.line(0, "what it is", |line| line.contains(&said)).await;
+    answered_by(&kthena, "m", &["it"]).await;
+    let pods = kthena.debug().get("/debug/config_dump/pods").await.ok().text().to_owned();
+    assert!(pods.contains(&engine.ip()) && !pods.contains(&between.ip().to_string()), "{pods}");
+}
+
+#[tokio::test]
+async fn our_own_listener_is_refused_at_the_start() {
+    let setup = Setup::endpoints(&["http://127.0.0.1:1".to_owned()]);
+    let ours = url(setup.address().at(8080));
+    let manifests = setup.manifests();
+    let failure = setup.flags(&["--endpoint", &ours]).fail(&manifests);
+    let expected = format!("kthena: --endpoint {ours}: clients are to be served there; choose another with --listen");
+    assert_eq!((failure.code, failure.stderr), (Some(1), vec![expected]));
+}
+
+#[tokio::test]
 async fn what_cannot_be_an_engine_is_refused_at_once() {
     let twice = vec!["http://127.0.0.1:1".to_owned(); 2];
     let setup = Setup::endpoints(&twice);

@@ -1,7 +1,7 @@
 //! A picker that dies, hangs or lies: what a ModelServer that fails open serves, and what one that fails closed refuses.
 
 use kthena_e2e::picker::Answer;
-use kthena_e2e::{Client, Engine, FakePicker, Loopback, Plane, Stream, manifests, streamed, until};
+use kthena_e2e::{Client, Engine, FakePicker, Loopback, Plane, Setup, Stream, manifests, streamed, until};
 use kthena_simulator::Options;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,6 +17,9 @@ const NOT_PICKED: &str = "no pod was picked: the endpoint picker is away or foun
 
 /// Longer than Envoy waits for a pick, many times over.
 const LATE: Duration = Duration::from_secs(60);
+
+/// Of a stream that outlasts what is done meanwhile: at 20 ms each, 8 s.
+const WORDS: u32 = 400;
 
 /// Requests at a time.
 const LOAD: usize = 100;
@@ -37,9 +40,8 @@ impl Fleet {
         for model in ["open", "close", "foreign"] {
             all += &manifests::route(model, model, &[(model, 100)]);
             let server = manifests::server(model, model, "");
-            let mode = "  annotations:\n    networking.serving.volcano.sh/picker-failure-mode: FailClose\n";
             all += &match model {
-                "close" => server.replacen("metadata:\n", &format!("metadata:\n{mode}"), 1),
+                "close" => with_mode(&server, "FailClose"),
                 _ => server,
             };
         }
@@ -57,11 +59,15 @@ impl Fleet {
         self.plane.client()
     }
 
-    /// Where the engine of that name listens.
-    fn at(&self, name: &str) -> String {
+    fn engine(&self, name: &str) -> &Engine {
         let names = ["open-0", "open-1", "close-0", "close-1", "foreign-0"];
         let index = names.iter().position(|known| *known == name).expect("an engine of that name");
-        self.engines[index].address().to_string()
+        &self.engines[index]
+    }
+
+    /// Where the engine of that name listens.
+    fn at(&self, name: &str) -> String {
+        self.engine(name).address().to_string()
     }
 
     /// A picker that Envoy has found.
@@ -74,6 +80,12 @@ impl Fleet {
         .await;
         picker
     }
+}
+
+/// A ModelServer that says what happens without a pick.
+fn with_mode(server: &str, mode: &str) -> String {
+    let annotation = format!("  annotations:\n    networking.serving.volcano.sh/picker-failure-mode: {mode}\n");
+    server.replacen("metadata:\n", &format!("metadata:\n{annotation}"), 1)
 }
 
 /// Who served a load of requests; each was served.
@@ -123,19 +135,21 @@ async fn a_picker_killed_under_streams_cuts_none_whatever_the_mode() {
     let mut streams = Vec::new();
     for (model, pod) in [("open", "open-0"), ("close", "close-0")] {
         let picker = fleet.picker(Answer::destination(fleet.at(pod))).await;
-        let body = streamed(model, 100);
+        let body = streamed(model, WORDS);
         let open = futures::future::join_all((0..LOAD).map(|_| client.stream("/v1/chat/completions", &body))).await;
         for stream in open {
             let mut stream = stream.expect("a stream opens");
             stream.event().await.expect("the first event").expect("not the end");
             streams.push(stream);
         }
+        let state = fleet.engine(pod).client().get("/simulator/state").await.ok().json();
+        assert_eq!(state["running"], LOAD, "every stream is under way");
         drop(picker);
     }
     assert_eq!(served(&client, "open").await, pods(&["open-0", "open-1"]));
     refused(&client, "close").await;
     for words in futures::future::join_all(streams.into_iter().map(Stream::words)).await {
-        assert_eq!(words.expect("the stream ends whole"), 100);
+        assert_eq!(words.expect("the stream ends whole"), WORDS as usize);
     }
 }
 
@@ -185,10 +199,51 @@ async fn a_dead_endpoint_that_was_picked_is_passed_over() {
         let _picker = fleet.picker(Answer::destination(format!("{dead},{}", fleet.at("close-1")))).await;
         assert_eq!(served(&client, "close").await, pods(&["close-1"]));
     }
-    let _picker = fleet.picker(Answer::destination(dead)).await;
-    assert_eq!(served(&client, "open").await, pods(&["open-0", "open-1"]));
+    {
+        let _picker = fleet.picker(Answer::destination(dead)).await;
+        assert_eq!(served(&client, "open").await, pods(&["open-0", "open-1"]));
+    }
+    // As our picker does where only a pick may serve: one entry for each try.
+    let _picker = fleet.picker(Answer::destination(vec![dead.to_string(); 5].join(","))).await;
     for answer in futures::future::join_all((0..LOAD).map(|_| client.chat("close"))).await {
-        assert_eq!(answer.status, 503, "{}", answer.text());
+        answer.assert_error(503, "request to all pods failed");
+        assert_eq!(answer.json()["error"]["code"], "upstream_failed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_every_pod_failed_with_is_told_whatever_the_mode_and_however_few_they_are() {
+    const BODY: &str = "out of memory";
+    let failing = [Engine::answering(500, BODY), Engine::answering(500, BODY)];
+    let dead = Loopback::claim(&[8000]);
+    let engine = Engine::simulated("it", Options { models: vec!["mixed".to_owned()], ..Options::default() });
+    let mut all = String::new();
+    for (name, pods) in [
+        ("one", vec![failing[0].ip()]),
+        ("two", vec![failing[0].ip(), failing[1].ip()]),
+        ("dead", vec![dead.ip().to_string()]),
+        ("mixed", vec![dead.ip().to_string(), engine.ip()]),
+    ] {
+        for mode in ["FailOpen", "FailClose"] {
+            let server = format!("{name}-{}", mode.to_lowercase());
+            all += &manifests::route(&server, &server, &[(&server, 100)]);
+            all += &with_mode(&manifests::server(&server, name, ""), mode);
+            for (index, ip) in pods.iter().enumerate() {
+                all += &manifests::pod(&format!("{server}-{index}"), &server, ip);
+            }
+        }
+    }
+    let kthena = Setup::new(&[("all.yaml", &all)]).up();
+    let client = kthena.client();
+    for mode in ["failopen", "failclose"] {
+        for name in ["one", "two"] {
+            let answer = client.chat(&format!("{name}-{mode}")).await;
+            assert_eq!((answer.status, answer.text()), (500, BODY), "{name} {mode}");
+        }
+        let answer = client.chat(&format!("dead-{mode}")).await;
+        answer.assert_error(503, "request to all pods failed");
+        assert_eq!(answer.json()["error"]["code"], "upstream_failed");
+        assert_eq!(client.chat(&format!("mixed-{mode}")).await.ok().pod(), "it");
     }
 }
 

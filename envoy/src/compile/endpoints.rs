@@ -1,6 +1,6 @@
 //! Which Pods serve which ModelServer.
 
-use super::key;
+use super::{key, servers};
 use crate::data_plane::{EngineEndpoint, PickerPool};
 use kthena_core::engine::EngineType;
 use kthena_crds::model_server::InferenceEngine;
@@ -29,7 +29,7 @@ pub(super) fn compile(
             InferenceEngine::Vllm => EngineType::Vllm,
             InferenceEngine::Sglang => EngineType::Sglang,
         };
-        let mut pool = PickerPool { engine, endpoints: Vec::new() };
+        let mut pool = PickerPool { engine, fail_close: servers::fails_closed(server), endpoints: Vec::new() };
         for pod in resources.pods.iter().filter(|pod| serves(pod, server, &server_key)) {
             let Some(address) = address(pod, server, problems) else { continue };
             let endpoint = by_address.entry(address).or_insert_with(|| EngineEndpoint {
@@ -69,18 +69,25 @@ fn address(pod: &Pod, server: &ModelServer, problems: &mut Vec<Problem>) -> Opti
         problems.push(Problem::new(ObjectRef::of(pod), message).at("status.podIP"));
         return None;
     };
-    let port = match annotation(pod, PORT) {
-        None => server.spec.workload_port.port,
+    let port = port(pod, server).map_err(|problem| problems.push(problem)).ok()?;
+    Some(SocketAddr::new(ip, port))
+}
+
+/// Where a Pod's engine listens for a ModelServer: at the Pod's own port ([`PORT`]), or else at the ModelServer's.
+///
+/// # Errors
+/// The annotation is no port.
+pub fn port(pod: &Pod, server: &ModelServer) -> Result<u16, Problem> {
+    match annotation(pod, PORT) {
+        None => Ok(server.spec.workload_port.port),
         Some(text) => match text.parse::<u16>() {
-            Ok(port @ 1..) => port,
+            Ok(port @ 1..) => Ok(port),
             Ok(0) | Err(_) => {
                 let message = format!("invalid port {text:?}: expected 1 to 65535; the Pod is not served");
-                problems.push(Problem::new(ObjectRef::of(pod), message).at(format!("metadata.annotations[{PORT}]")));
-                return None;
+                Err(Problem::new(ObjectRef::of(pod), message).at(format!("metadata.annotations[{PORT}]")))
             }
         },
-    };
-    Some(SocketAddr::new(ip, port))
+    }
 }
 
 fn annotation<'a>(pod: &'a Pod, name: &str) -> Option<&'a str> {

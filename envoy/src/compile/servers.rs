@@ -76,7 +76,7 @@ impl<'a> Servers<'a> {
             header_timeout_ms: millis(timeout),
             retries: retry.and_then(|retry| retry.attempts()).unwrap_or(MOST_RETRIES).min(MOST_RETRIES),
             backoff: BackoffClass::at_least(interval).unwrap_or(BackoffClass::Ms5000),
-            fail_close: failure_mode(server) == Ok(FailureMode::Close),
+            fail_close: fails_closed(server),
         }
     }
 
@@ -94,6 +94,11 @@ impl<'a> Servers<'a> {
             unbuilt(server, &mut say);
         }
     }
+}
+
+/// Whether a ModelServer refuses what the picker named no endpoint for.
+pub(super) fn fails_closed(server: &ModelServer) -> bool {
+    failure_mode(server) == Ok(FailureMode::Close)
 }
 
 /// What a ModelServer does with a request that the picker named no endpoint for: serves it from any of its

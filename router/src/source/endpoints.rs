@@ -8,8 +8,8 @@
 //! known keeps its models; after some failures in a row its Pod is not ready, and one answer makes it so again. The
 //! states are kept in a file, so that a router that starts anew does not forget an engine that is busy just then.
 
-mod endpoint;
 mod engine;
+mod engine_url;
 mod follow;
 mod memory;
 mod name;
@@ -17,7 +17,7 @@ mod probe;
 mod resources;
 mod state;
 
-pub use endpoint::{Endpoint, distinct};
+pub use engine_url::{EngineUrl, distinct};
 pub use follow::follow;
 pub use memory::{recall, state_file};
 pub use resources::snapshot;

@@ -1,6 +1,6 @@
 //! Which source the options name, and how it is followed.
 
-use super::endpoints::{Endpoint, distinct, follow, state_file};
+use super::endpoints::{EngineUrl, distinct, follow, state_file};
 use super::{Directory, Snapshot, watch};
 use crate::options::Options;
 use http::HeaderValue;
@@ -18,7 +18,7 @@ pub(crate) enum Origin {
     /// Files.
     Manifests(Directory),
     /// Answers.
-    Engines { endpoints: Vec<Endpoint>, key: Option<HeaderValue>, file: PathBuf },
+    Engines { endpoints: Vec<EngineUrl>, key: Option<HeaderValue>, file: PathBuf },
 }
 
 // === impl Origin ===

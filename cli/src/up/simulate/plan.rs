@@ -1,10 +1,11 @@
 //! Which simulators the manifests ask for: pure.
 //!
-//! A Pod with an address is simulated there, once for each port that ModelServers reach it at. A
+//! A Pod with an address is simulated there, once for each port that ModelServers reach it at, or at its own. A
 //! ModelServer without such a Pod gets two that are made up and belong to it alone, so that a choice of
 //! endpoint can be seen.
 
 use kthena_crds::{ModelRoute, ModelServer, ObjectRef, Pod, Problem, Resource, Resources, pod};
+use kthena_router::local::port;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
@@ -67,7 +68,9 @@ pub fn plan(resources: &Resources) -> Plan {
         for pod in pods {
             match pod::pod_ip(pod) {
                 Some(ip) if ip.is_loopback() => {
-                    let address = SocketAddr::new(ip, server.spec.workload_port.port);
+                    // What is no port is the router's to name, and is not served.
+                    let Ok(port) = port(pod, server) else { continue };
+                    let address = SocketAddr::new(ip, port);
                     let (_, all) = given.entry(address).or_insert_with(|| (key(pod), Names::default()));
                     all.absorb(&names);
                 }

@@ -9,7 +9,10 @@ use std::net::SocketAddr;
 fn debug() -> Debug {
     let picker = Picker::new(Profile::default());
     let endpoints = vec![(SocketAddr::from(([10, 0, 0, 1], 8000)), "default/a".to_owned())];
-    picker.publish(crate::Pools::new([("default/s".to_owned(), Pool { engine: Some(EngineType::Vllm), endpoints })]));
+    picker.publish(crate::Pools::new([(
+        "default/s".to_owned(),
+        Pool { engine: Some(EngineType::Vllm), fail_close: false, endpoints },
+    )]));
     let pod = json!({"metadata": {"name": "a", "namespace": "default"}, "status": {"podIP": "10.0.0.1"}});
     let pods = vec![serde_json::from_value(pod).unwrap()];
     let debug = Debug::new(picker, None);

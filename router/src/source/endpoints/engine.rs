@@ -40,7 +40,12 @@ pub(super) struct Listed {
     pub models: Vec<Model>,
     /// Whose card it is; weaker than the names of metrics, as some copy it from others.
     pub owner: Option<Kind>,
+    /// Whether it is the list of a Kthena router: of one that stands before engines, or of ourselves.
+    pub of_a_router: bool,
 }
+
+/// Who owns every model of a Kthena router, whatever its engines say.
+const ROUTER: &str = "kthena";
 
 /// More names are not taken from one engine, and none that is longer (in bytes).
 const MOST_MODELS: usize = 1000;
@@ -133,7 +138,9 @@ pub(super) fn models(text: &str) -> Option<Listed> {
         owned_by: Option<Value>,
     }
     let List { data } = serde_json::from_str(text).ok()?;
-    let owner = data.iter().find_map(|card| Kind::of_owner(card.owned_by.as_ref()?.as_str()?));
+    let owners = || data.iter().map(|card| card.owned_by.as_ref().and_then(Value::as_str));
+    let owner = owners().find_map(|owner| Kind::of_owner(owner?));
+    let of_a_router = !data.is_empty() && owners().all(|owner| owner == Some(ROUTER));
     let mut seen = BTreeSet::new();
     let models = data.into_iter().map(|card| {
         let parent = card.parent.as_ref().and_then(Value::as_str).filter(|parent| !parent.is_empty());
@@ -141,7 +148,7 @@ pub(super) fn models(text: &str) -> Option<Listed> {
     });
     let sound = |name: &str| !name.is_empty() && name.len() <= LONGEST_NAME && !name.contains(char::is_control);
     let models = models.filter(|model| sound(&model.name) && seen.insert(model.name.clone())).take(MOST_MODELS);
-    Some(Listed { models: models.collect(), owner })
+    Some(Listed { models: models.collect(), owner, of_a_router })
 }
 
 #[cfg(test)]
@@ -160,7 +167,7 @@ mod tests {
             {"id":"tiny-alias","object":"model","created":1,"owned_by":"vllm","root":"/m/tiny","parent":null},
             {"id":"lora-a","object":"model","created":1,"owned_by":"vllm","root":"/m/lora","parent":"tiny"}]}"#;
         let models = vec![model("tiny", None), model("tiny-alias", None), model("lora-a", Some("tiny"))];
-        assert_eq!(super::models(text), Some(Listed { models, owner: Some(Kind::Vllm) }));
+        assert_eq!(super::models(text), Some(Listed { models, owner: Some(Kind::Vllm), of_a_router: false }));
     }
 
     #[test]
@@ -189,6 +196,18 @@ mod tests {
         }
         let long = format!(r#"{{"data":[{{"id":"{}"}}]}}"#, "x".repeat(LONGEST_NAME + 1));
         assert_eq!(models(&long).unwrap().models, []);
+    }
+
+    #[test]
+    fn the_list_of_a_kthena_router_is_known_by_the_owner_of_all() {
+        for (text, of_a_router) in [
+            (r#"{"object":"list","data":[{"id":"m","owned_by":"kthena"},{"id":"n","owned_by":"kthena"}]}"#, true),
+            (r#"{"data":[{"id":"m","owned_by":"kthena"},{"id":"n","owned_by":"vllm"}]}"#, false),
+            (r#"{"data":[{"id":"m","owned_by":"kthena"},{"id":"n"}]}"#, false),
+            (r#"{"data":[]}"#, false),
+        ] {
+            assert_eq!(models(text).expect(text).of_a_router, of_a_router, "{text}");
+        }
     }
 
     #[test]

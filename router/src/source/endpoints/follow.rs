@@ -1,7 +1,7 @@
 //! Asks every engine again and again: a new snapshot whenever something has changed.
 
-use super::endpoint::Endpoint;
 use super::engine::Engine;
+use super::engine_url::EngineUrl;
 use super::memory::{keep, recall};
 use super::probe::Probe;
 use super::resources::snapshot;
@@ -22,24 +22,34 @@ const PAUSE_IN_TROUBLE: Duration = Duration::from_secs(1);
 /// What became of asking the engine with this index.
 type Heard = (usize, Result<Engine, Trouble>);
 
-/// Asks every engine once, then goes on asking until nobody listens. `key` is the engines' API key; the states are
-/// kept in `file`.
+/// Asks every engine, and goes on asking until nobody listens. `key` is the engines' API key; the states are kept in
+/// `file`.
+///
+/// Engines of which the file says nothing are waited for, until each has answered once or failed to: only then does it
+/// make sense to say that there is no such model. The others are as they were until they say otherwise.
 ///
 /// A failure of the disk is logged: all it costs is what a router that starts anew would have known.
-pub async fn follow(endpoints: &[Endpoint], key: Option<HeaderValue>, file: PathBuf) -> watch::Receiver<Arc<Snapshot>> {
+pub async fn follow(
+    endpoints: &[EngineUrl],
+    key: Option<HeaderValue>,
+    file: PathBuf,
+) -> watch::Receiver<Arc<Snapshot>> {
     let mut known = recall(&file);
-    let state = |endpoint: &Endpoint| {
+    let mut unheard = Vec::new();
+    let state = |(index, endpoint): (usize, &EngineUrl)| {
         let known = known.iter().position(|state| state.endpoint == *endpoint).map(|at| known.swap_remove(at));
-        known.unwrap_or_else(|| State::new(endpoint.clone()))
+        known.unwrap_or_else(|| {
+            unheard.push(index);
+            State::new(endpoint.clone())
+        })
     };
-    let mut book = Book { states: endpoints.iter().map(state).collect(), file };
+    let mut book = Book { states: endpoints.iter().enumerate().map(state).collect(), file };
     let (told, mut heard) = mpsc::channel(endpoints.len().max(1));
     for (index, state) in book.states.iter().enumerate() {
-        let probe = Probe::new(state.endpoint.clone(), key.clone());
-        tokio::spawn(ask(index, probe, state.engine.clone(), told.clone()));
+        let probe = Probe::new(state.endpoint.clone(), key.clone(), state.engine.clone());
+        tokio::spawn(ask(index, probe, told.clone()));
     }
     drop(told);
-    let mut unheard: Vec<usize> = (0..endpoints.len()).collect();
     while !unheard.is_empty()
         && let Some((index, answer)) = heard.recv().await
     {
@@ -69,20 +79,10 @@ async fn publish(mut book: Book, mut heard: mpsc::Receiver<Heard>, sender: watch
     }
 }
 
-async fn ask(index: usize, probe: Probe, mut known: Option<Engine>, told: mpsc::Sender<Heard>) {
+async fn ask(index: usize, mut probe: Probe, told: mpsc::Sender<Heard>) {
     loop {
-        let answer = probe.ask(known.as_ref()).await;
-        let pause = match &answer {
-            Ok(engine) => {
-                known = Some(engine.clone());
-                PAUSE
-            }
-            // What comes back may be another kind of engine.
-            Err(_) => {
-                known = None;
-                PAUSE_IN_TROUBLE
-            }
-        };
+        let answer = probe.ask().await;
+        let pause = if answer.is_ok() { PAUSE } else { PAUSE_IN_TROUBLE };
         if told.send((index, answer)).await.is_err() {
             return;
         }
@@ -118,5 +118,32 @@ impl Book {
         if let Err(error) = keep(&self.file, &self.states) {
             tracing::warn!("{}: {error}; what engines serve is not kept", self.file.display());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::endpoints::engine::{Kind, Model};
+    use crate::source::endpoints::state_file;
+    use futures::FutureExt;
+    use std::net::TcpListener;
+
+    #[tokio::test]
+    async fn what_is_recalled_is_served_before_anybody_answers() {
+        // Takes connections and is silent.
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = silent.local_addr().unwrap();
+        let endpoint: EngineUrl = format!("http://{address}").parse().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let file = state_file(directory.path());
+        let start = || follow(std::slice::from_ref(&endpoint), None, file.clone()).now_or_never();
+        assert!(start().is_none(), "one that was never heard of is waited for");
+        let mut state = State::new(endpoint.clone());
+        let models = vec![Model { name: "m".to_owned(), parent: None }];
+        state.observe(Ok(Engine { address, kind: Kind::Vllm, models }));
+        keep(&file, &[state]).unwrap();
+        let snapshots = start().expect("there at once");
+        assert_eq!(snapshots.borrow().resources.pods.len(), 1);
     }
 }

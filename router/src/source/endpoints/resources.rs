@@ -49,7 +49,15 @@ struct Found<'a> {
 /// Every engine once, and the problems.
 fn found(states: &[State]) -> (Vec<Found<'_>>, Vec<Problem>) {
     let mut problems = Vec::new();
-    let mut seen: BTreeMap<SocketAddr, &State> = BTreeMap::new();
+    // Whoever answers now has the address; where one was that does not, another may be today.
+    let mut owners: BTreeMap<SocketAddr, &State> = BTreeMap::new();
+    for ready in [true, false] {
+        for state in states.iter().filter(|state| state.is_ready() == ready) {
+            if let Some(engine) = &state.engine {
+                owners.entry(engine.address).or_insert(state);
+            }
+        }
+    }
     let mut found = Vec::new();
     for state in states {
         let mut say =
@@ -64,14 +72,14 @@ fn found(states: &[State]) -> (Vec<Found<'_>>, Vec<Problem>) {
             (None, _) => {}
         }
         let Some(engine) = &state.engine else { continue };
-        match seen.get(&engine.address) {
-            Some(first) => {
-                say(format!("the same engine as {}, both are {}; served once", first.endpoint, engine.address))
+        match owners.get(&engine.address) {
+            Some(owner) if !std::ptr::eq(*owner, state) => {
+                // Of one that does not answer, only that is known.
+                if state.is_ready() {
+                    say(format!("the same engine as {}, both are {}; served once", owner.endpoint, engine.address));
+                }
             }
-            None => {
-                seen.insert(engine.address, state);
-                found.push(Found { state, engine });
-            }
+            _ => found.push(Found { state, engine }),
         }
     }
     (found, problems)

@@ -1,7 +1,7 @@
 //! What is known of one engine, and what an answer or a failure makes of it: pure.
 
-use super::endpoint::Endpoint;
 use super::engine::Engine;
+use super::engine_url::EngineUrl;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     /// As the user gave it.
-    pub(super) endpoint: Endpoint,
+    pub(super) endpoint: EngineUrl,
     /// The last good answer.
     pub(super) engine: Option<Engine>,
     /// Why it gets no requests now.
@@ -28,8 +28,8 @@ pub(super) enum Trouble {
     #[error("no answer within {} s", .0.as_secs())]
     Timeout(Duration),
     #[error(
-        "GET /v1/models answered {0}: the engine wants its API key; put it into KTHENA_ENDPOINT_API_KEY, which is for \
-         this question only: clients send their own"
+        "GET /v1/models answered {0}: the engine wants its API key; put it into KTHENA_ENDPOINT_API_KEY, which every \
+         --endpoint is sent with our own questions: clients send their own"
     )]
     Key(u16),
     #[error("GET /v1/models answered {0}")]
@@ -38,6 +38,9 @@ pub(super) enum Trouble {
     NotAnEngine(String),
     #[error("serves no model yet")]
     NoModel,
+    /// This one too: requests would go round in a circle.
+    #[error("a Kthena router, not an engine; give the engines behind it")]
+    Router,
 }
 
 /// Failures in a row after which a known engine gets no more requests. Before, and for those under way, Envoy tries
@@ -50,7 +53,7 @@ const PATIENCE_WITH_A_BUSY_ONE: u32 = 10;
 
 impl State {
     /// Of an engine that was not asked yet.
-    pub(super) fn new(endpoint: Endpoint) -> Self {
+    pub(super) fn new(endpoint: EngineUrl) -> Self {
         Self { endpoint, engine: None, trouble: None, failures: 0 }
     }
 
@@ -71,6 +74,8 @@ impl State {
                 self.failures = self.failures.saturating_add(1);
                 let patience = match trouble {
                     Trouble::Timeout(_) => PATIENCE_WITH_A_BUSY_ONE,
+                    // It answered well: each request more goes in a circle.
+                    Trouble::Router => 1,
                     _ => PATIENCE,
                 };
                 if self.engine.is_none() || self.trouble.is_some() || self.failures >= patience {
@@ -134,6 +139,14 @@ mod tests {
         state.observe(Ok(engine("other")));
         assert!(state.is_ready());
         assert_eq!(state.engine, Some(engine("other")));
+    }
+
+    #[test]
+    fn a_router_where_an_engine_was_gets_nothing_from_the_first_answer_on() {
+        let mut state = state();
+        state.observe(Ok(engine("m")));
+        state.observe(Err(Trouble::Router));
+        assert!(!state.is_ready());
     }
 
     #[test]

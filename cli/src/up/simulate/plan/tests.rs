@@ -70,6 +70,22 @@ fn a_pod_is_simulated_once_for_each_port_that_selects_it() {
 }
 
 #[test]
+fn a_pod_with_a_port_of_its_own_is_simulated_there() {
+    let at = |name: &str, port: &str| {
+        let mut pod = pod(name, "s", "127.0.0.2");
+        pod.metadata.annotations = Some(BTreeMap::from([("kthena.endpoint/port".to_owned(), port.to_owned())]));
+        pod
+    };
+    let resources = Resources {
+        model_servers: vec![server("s", Some("m"), 8000)],
+        pods: vec![at("a", "8001"), at("b", "8002"), at("c", "none")],
+        ..Resources::default()
+    };
+    let expected = ["ns/a 127.0.0.2:8001 models=m loras=", "ns/b 127.0.0.2:8002 models=m loras="];
+    assert_eq!(planned(&resources), expected);
+}
+
+#[test]
 fn a_pod_without_an_address_leaves_its_model_server_to_made_up_ones() {
     let resources = Resources {
         model_servers: vec![server("s", Some("m"), 8000)],

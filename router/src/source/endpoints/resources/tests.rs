@@ -165,3 +165,27 @@ fn two_urls_of_one_engine_are_one_engine() {
         ["http://127.0.0.1:1: the same engine as http://localhost:1, both are 127.0.0.1:1; served once"]
     );
 }
+
+#[test]
+fn an_address_is_of_who_answers_there_now() {
+    let same = "http://b:1: the same engine as http://a:1, both are 127.0.0.1:1; served once";
+    let gone_a = "http://a:1: connection refused; gets no requests until it answers";
+    let gone_b = "http://b:1: connection refused; gets no requests until it answers";
+    for (a_is_gone, b_is_gone, served, problems_said) in [
+        (false, false, vec!["m: m -> m:100", "m Vllm: 1"], vec![same]),
+        (true, false, vec!["n: n -> n:100", "n Vllm: 1"], vec![gone_a]),
+        (false, true, vec!["m: m -> m:100", "m Vllm: 1"], vec![gone_b]),
+        (true, true, vec!["m: m -> m:100", "m Vllm:"], vec![gone_a, gone_b]),
+    ] {
+        let state = |host: &str, model: &str, is_gone: bool| {
+            let mut state = State::new(format!("http://{host}:1").parse().unwrap());
+            state.observe(Ok(engine(1, &format!("vllm {model}"))));
+            if is_gone { gone(state) } else { state }
+        };
+        let states = [state("a", "m", a_is_gone), state("b", "n", b_is_gone)];
+        assert_eq!(
+            (compiled(&states), problems(&states)),
+            (served.into_iter().map(str::to_owned).collect(), problems_said.into_iter().map(str::to_owned).collect(),)
+        );
+    }
+}

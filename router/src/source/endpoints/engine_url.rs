@@ -9,7 +9,7 @@ use std::str::FromStr;
 /// Where an engine is: shown, and kept, as `http://HOST:PORT`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Endpoint {
+pub struct EngineUrl {
     host: String,
     port: u16,
 }
@@ -17,9 +17,9 @@ pub struct Endpoint {
 /// What every refusal ends with.
 const EXPECTED: &str = "expected http://HOST:PORT, such as http://127.0.0.1:8000";
 
-// === impl Endpoint ===
+// === impl EngineUrl ===
 
-impl Endpoint {
+impl EngineUrl {
     /// A name or an IP address, an IPv6 one without brackets.
     pub fn host(&self) -> &str {
         &self.host
@@ -37,7 +37,7 @@ impl Endpoint {
     }
 }
 
-impl FromStr for Endpoint {
+impl FromStr for EngineUrl {
     type Err = String;
 
     /// Takes `http://HOST[:PORT]`, also with the path `/v1`, which clients of the OpenAI API are given.
@@ -69,7 +69,7 @@ impl FromStr for Endpoint {
     }
 }
 
-impl TryFrom<String> for Endpoint {
+impl TryFrom<String> for EngineUrl {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -77,13 +77,13 @@ impl TryFrom<String> for Endpoint {
     }
 }
 
-impl From<Endpoint> for String {
-    fn from(endpoint: Endpoint) -> Self {
+impl From<EngineUrl> for String {
+    fn from(endpoint: EngineUrl) -> Self {
         endpoint.to_string()
     }
 }
 
-impl fmt::Display for Endpoint {
+impl fmt::Display for EngineUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "http://{}", self.authority())
     }
@@ -93,7 +93,7 @@ impl fmt::Display for Endpoint {
 ///
 /// # Errors
 /// Names it.
-pub fn distinct(endpoints: &[Endpoint]) -> Result<(), String> {
+pub fn distinct(endpoints: &[EngineUrl]) -> Result<(), String> {
     let mut seen = BTreeSet::new();
     match endpoints.iter().find(|endpoint| !seen.insert(*endpoint)) {
         Some(twice) => Err(format!("--endpoint {twice}: given twice; give every engine once")),
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<String, String> {
-        text.parse::<Endpoint>().map(|endpoint| endpoint.to_string())
+        text.parse::<EngineUrl>().map(|endpoint| endpoint.to_string())
     }
 
     #[test]
@@ -121,7 +121,7 @@ mod tests {
         ] {
             assert_eq!(parse(given).as_deref(), Ok(kept), "{given}");
         }
-        assert_eq!("http://[::1]:8000".parse::<Endpoint>().unwrap().host(), "::1");
+        assert_eq!("http://[::1]:8000".parse::<EngineUrl>().unwrap().host(), "::1");
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn an_engine_given_twice_is_named() {
-        let parse = |text: &str| text.parse::<Endpoint>().unwrap();
+        let parse = |text: &str| text.parse::<EngineUrl>().unwrap();
         let [a, b, again] = ["http://gpu:1", "http://gpu:2", "http://GPU:1/v1"].map(parse);
         assert_eq!(distinct(&[a.clone(), b]), Ok(()));
         assert_eq!(distinct(&[a, again]).unwrap_err(), "--endpoint http://gpu:1: given twice; give every engine once");
