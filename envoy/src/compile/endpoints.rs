@@ -69,7 +69,7 @@ fn address(pod: &Pod, server: &ModelServer, problems: &mut Vec<Problem>) -> Opti
         problems.push(Problem::new(ObjectRef::of(pod), message).at("status.podIP"));
         return None;
     };
-    let port = port(pod, server).map_err(|problem| problems.push(problem)).ok()?;
+    let port = port(pod, server).map_err(|problem| problems.push(*problem)).ok()?;
     Some(SocketAddr::new(ip, port))
 }
 
@@ -77,14 +77,14 @@ fn address(pod: &Pod, server: &ModelServer, problems: &mut Vec<Problem>) -> Opti
 ///
 /// # Errors
 /// The annotation is no port.
-pub fn port(pod: &Pod, server: &ModelServer) -> Result<u16, Problem> {
+pub fn port(pod: &Pod, server: &ModelServer) -> Result<u16, Box<Problem>> {
     match annotation(pod, PORT) {
         None => Ok(server.spec.workload_port.port),
         Some(text) => match text.parse::<u16>() {
             Ok(port @ 1..) => Ok(port),
             Ok(0) | Err(_) => {
                 let message = format!("invalid port {text:?}: expected 1 to 65535; the Pod is not served");
-                Err(Problem::new(ObjectRef::of(pod), message).at(format!("metadata.annotations[{PORT}]")))
+                Err(Problem::new(ObjectRef::of(pod), message).at(format!("metadata.annotations[{PORT}]")).into())
             }
         },
     }
