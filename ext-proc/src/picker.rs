@@ -6,7 +6,7 @@ use crate::decisions::Decisions;
 use crate::scrape::{Slot, Target, Targets};
 use crate::telemetry::Live;
 use arc_swap::ArcSwap;
-use kthena_core::engine::EngineType;
+use kthena_core::engine::{EngineType, Model};
 use kthena_core::inflight::InFlight;
 use kthena_core::scheduling::{Decision, Endpoint, Lap, Load, Profile, Request};
 use names::Names;
@@ -132,8 +132,12 @@ impl Picker {
         let pools = self.pools.load();
         let members = pools.by_target.get(request.target)?;
         let profile = self.profile.load();
+        // No plugin looks at the models: they are not worth a count of references each.
+        let mut endpoints: Vec<Endpoint> = members.all.iter().map(|member| member.endpoint(None)).collect();
         let mut in_flight = self.lock();
-        let endpoints: Vec<Endpoint> = members.all.iter().map(|member| member.endpoint(&in_flight)).collect();
+        for endpoint in &mut endpoints {
+            endpoint.load.in_flight = in_flight.at(&endpoint.address);
+        }
         // Deciding and counting under one lock: two requests at once must not see the same idle endpoint.
         let decision = profile.decide_by_laps(request, &endpoints, &mut random, &mut lap);
         let first = decision.addresses().next().cloned();
@@ -179,10 +183,15 @@ impl Picker {
     /// Every endpoint that is published, by target.
     pub fn endpoints(&self) -> Vec<(String, Vec<Endpoint>)> {
         let pools = self.pools.load();
-        let in_flight = self.lock();
         let mut all: Vec<_> = (pools.by_target.iter())
-            .map(|(target, members)| (target.clone(), members.all.iter().map(|m| m.endpoint(&in_flight)).collect()))
+            .map(|(target, members)| {
+                (target.clone(), members.all.iter().map(|m| m.endpoint(m.slot.models())).collect::<Vec<_>>())
+            })
             .collect();
+        let in_flight = self.lock();
+        for endpoint in all.iter_mut().flat_map(|(_, endpoints)| endpoints) {
+            endpoint.load.in_flight = in_flight.at(&endpoint.address);
+        }
         drop(in_flight);
         all.sort_by(|(a, _): &(String, Vec<Endpoint>), (b, _)| a.cmp(b));
         all
@@ -231,13 +240,10 @@ impl From<Vec<(SocketAddr, String)>> for Pool {
 // === impl Member ===
 
 impl Member {
-    fn endpoint(&self, in_flight: &InFlight) -> Endpoint {
-        Endpoint {
-            address: Arc::clone(&self.address),
-            pod: Arc::clone(&self.pod),
-            load: Load { in_flight: in_flight.at(&self.address), signals: self.slot.signals() },
-            models: self.slot.models(),
-        }
+    /// What is known without the lock: nothing is in flight yet.
+    fn endpoint(&self, models: Option<Arc<Vec<Model>>>) -> Endpoint {
+        let load = Load { in_flight: 0, signals: self.slot.signals() };
+        Endpoint { address: Arc::clone(&self.address), pod: Arc::clone(&self.pod), load, models }
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Every endpoint has a task of its own, so that an engine that answers late delays no other. What is read is
 //! kept in the endpoint's [`Slot`], where picks find it; an engine that has been silent for three intervals is
-//! not believed any more, and picks go by requests in flight alone.
+//! not believed any more, and picks go by requests in flight alone. One that answers from the first and has no metrics
+//! says nothing of its load: it is told once, asked rarely, and counts neither as silent nor as a failure.
 
 mod endpoint;
 mod failure;

@@ -23,6 +23,7 @@ const INTERVAL: Duration = Duration::from_millis(50);
 enum Page {
     Says(String),
     Refuses,
+    Lacks,
     Hangs,
 }
 
@@ -45,6 +46,7 @@ async fn metrics(State(engine): State<Arc<Engine>>) -> Response {
     match page {
         Page::Says(text) => text.into_response(),
         Page::Refuses => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Page::Lacks => StatusCode::NOT_FOUND.into_response(),
         Page::Hangs => std::future::pending().await,
     }
 }
@@ -190,7 +192,7 @@ async fn an_engine_that_goes_silent_is_not_believed_until_it_speaks_again() {
         assert!(scraper.slot(&engine).models().is_some(), "its models do not go with its metrics");
         assert_eq!(scraper.metric("kthena_router_scrape_stale_endpoints"), "1");
         let reason = match silence {
-            Page::Refuses => "status",
+            Page::Refuses | Page::Lacks => "status",
             Page::Hangs => "timeout",
             Page::Says(_) => "foreign",
         };
@@ -199,6 +201,24 @@ async fn an_engine_that_goes_silent_is_not_believed_until_it_speaks_again() {
         engine.turn(waiting(6));
         until("it to be believed again", || scraper.waiting(&engine) == Some(6)).await;
         assert_eq!(scraper.metric("kthena_router_scrape_stale_endpoints"), "0");
+    }
+}
+
+#[tokio::test]
+async fn an_engine_without_metrics_is_not_silent_and_is_asked_rarely() {
+    for page in [Page::Lacks, Page::Says("llamacpp:requests_processing 0\n".to_owned())] {
+        let (other, engine) = (Served::new(page).await, Served::new(waiting(1)).await);
+        let scraper = Scraper::of(&[&other, &engine]);
+        until("three answers", || other.asked() == 3).await;
+        let seen = engine.asked();
+        until("twenty more pages of the one with metrics", || engine.asked() >= seen + 20).await;
+        assert_eq!(other.asked(), 3);
+        assert_eq!(scraper.metric("kthena_router_scrape_stale_endpoints"), "0");
+        until("its models", || scraper.slot(&other).models().is_some()).await;
+        other.turn(waiting(4));
+        until("its first metrics", || scraper.waiting(&other) == Some(4)).await;
+        other.turn(Page::Lacks);
+        until("its silence, now that it has spoken", || scraper.slot(&other).observed().stale).await;
     }
 }
 

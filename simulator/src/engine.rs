@@ -160,7 +160,7 @@ impl Engine {
 
     /// Takes an adapter out of its slot, as soon as nothing runs with it.
     pub fn unload_adapter(&self, name: &str) {
-        self.driver.with(|scheduler, _| scheduler.slots.unload(name));
+        self.driver.with(|scheduler, now| scheduler.unload(name, now));
     }
 
     /// Puts the engine to sleep, or wakes it ([`Sleep::Awake`]). Asleep it takes requests and gives no

@@ -2,12 +2,12 @@
 //!
 //! Formats: <https://prometheus.io/docs/instrumenting/exposition_formats/> and
 //! <https://prometheus.io/docs/specs/om/open_metrics_spec/>. Of a sample `name{labels} value [timestamp] [# exemplar]`
-//! what follows the value is not looked at; `#` lines are comments here.
+//! what follows the value is not looked at; of `#` lines only which metric they announce.
 
 use memchr::{memchr, memchr2, memchr3};
 use std::str;
 
-/// Longer lines are passed over. The longest that is read lists LoRA adapters by name.
+/// Of longer lines no more than the name counts. The longest that is read lists LoRA adapters by name.
 const MAX_LINE: usize = 16 << 10;
 
 /// Cuts chunks into lines; keeps a line only where it crosses two chunks.
@@ -31,13 +31,13 @@ pub(super) struct Labels<'a>(pub(super) &'a [u8]);
 // === impl Lines ===
 
 impl Lines {
-    pub(super) fn feed(&mut self, mut chunk: &[u8], mut each: impl FnMut(&[u8])) {
+    /// Gives lines to `each`, one beyond the bound as its beginning; the flag says whether it is whole.
+    pub(super) fn feed(&mut self, mut chunk: &[u8], mut each: impl FnMut(&[u8], bool)) {
         while let Some((line, rest)) = memchr(b'\n', chunk).and_then(|end| chunk.split_at_checked(end)) {
             chunk = rest.get(1..).unwrap_or_default();
-            if self.begun.is_empty() && !self.overlong {
-                if line.len() <= MAX_LINE {
-                    each(line);
-                }
+            if self.begun.is_empty() {
+                let kept = line.get(..MAX_LINE).unwrap_or(line);
+                each(kept, kept.len() == line.len());
             } else {
                 self.keep(line);
                 self.end(&mut each);
@@ -47,23 +47,18 @@ impl Lines {
     }
 
     /// The page is over: its last line may lack a line feed.
-    pub(super) fn finish(&mut self, mut each: impl FnMut(&[u8])) {
+    pub(super) fn finish(&mut self, mut each: impl FnMut(&[u8], bool)) {
         self.end(&mut each);
     }
 
     fn keep(&mut self, part: &[u8]) {
-        self.overlong |= self.begun.len() + part.len() > MAX_LINE;
-        if self.overlong {
-            self.begun.clear();
-        } else {
-            self.begun.extend_from_slice(part);
-        }
+        let room = MAX_LINE.saturating_sub(self.begun.len());
+        self.overlong |= part.len() > room;
+        self.begun.extend_from_slice(part.get(..room).unwrap_or(part));
     }
 
-    fn end(&mut self, each: &mut impl FnMut(&[u8])) {
-        if !self.overlong {
-            each(&self.begun);
-        }
+    fn end(&mut self, each: &mut impl FnMut(&[u8], bool)) {
+        each(&self.begun, !self.overlong);
         self.begun.clear();
         self.overlong = false;
     }
@@ -72,6 +67,13 @@ impl Lines {
 /// The name at a line's beginning, and what follows it. For a comment the name is empty or begins with `#`.
 pub(super) fn name(line: &[u8]) -> (&[u8], &[u8]) {
     line.split_at_checked(memchr3(b'{', b' ', b'\t', line).unwrap_or(line.len())).unwrap_or((line, &[]))
+}
+
+/// What follows `# HELP ` or `# TYPE `: the name of a metric, and more.
+pub(super) fn announced(line: &[u8]) -> Option<&[u8]> {
+    let comment = line.strip_prefix(b"#")?.trim_ascii_start();
+    let rest = comment.strip_prefix(b"HELP").or_else(|| comment.strip_prefix(b"TYPE"))?;
+    rest.first()?.is_ascii_whitespace().then(|| rest.trim_ascii_start())
 }
 
 // === impl Sample ===

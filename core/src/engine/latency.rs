@@ -13,15 +13,16 @@ impl Latency {
     /// Takes the totals of a page, and answers with the mean over what came since the last one: Δsum / Δcount.
     ///
     /// The first look tells nothing of now, only of the engine's whole life. Totals that went down belong to an
-    /// engine that was started again: all they hold is new. When nothing came, or the page does not say, the
-    /// last mean stays.
+    /// engine that was started again: all they hold is new. Totals of another place are of another histogram, and so
+    /// a first look. When nothing came, or the page does not say, the last mean stays.
     pub(super) fn observe(&mut self, now: Option<Totals>) -> Option<f64> {
         let Some(now) = now else { return self.mean };
-        let Some(last) = self.last.replace(now) else { return self.mean };
+        let last = self.last.replace(now).filter(|last| last.place == now.place);
+        let Some(last) = last else { return self.mean };
         let since = if now.count < last.count || now.sum < last.sum {
             now
         } else {
-            Totals { sum: now.sum - last.sum, count: now.count - last.count }
+            Totals { sum: now.sum - last.sum, count: now.count - last.count, place: now.place }
         };
         let mean = since.sum / since.count;
         // No count, or figures beyond what a double holds.
@@ -38,7 +39,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn totals(sum: f64, count: f64) -> Option<Totals> {
-        Some(Totals { sum, count })
+        Some(Totals { sum, count, place: 0 })
     }
 
     #[test]
@@ -60,6 +61,15 @@ mod tests {
         assert_eq!(latency.observe(totals(1.0, 1.0)), Some(1.0));
     }
 
+    #[test]
+    fn totals_of_another_histogram_are_not_subtracted() {
+        let mut latency = Latency::default();
+        latency.observe(Some(Totals { sum: 10.0, count: 10.0, place: 1 }));
+        assert_eq!(latency.observe(Some(Totals { sum: 12.0, count: 11.0, place: 1 })), Some(2.0));
+        assert_eq!(latency.observe(Some(Totals { sum: 50.0, count: 12.0, place: 0 })), Some(2.0), "a first look");
+        assert_eq!(latency.observe(Some(Totals { sum: 53.0, count: 13.0, place: 0 })), Some(3.0));
+    }
+
     proptest! {
         #[test]
         fn a_mean_lies_between_the_least_and_the_greatest(
@@ -68,7 +78,8 @@ mod tests {
             let (mut latency, mut now) = (Latency::default(), Totals::default());
             latency.observe(Some(now));
             for round in rounds {
-                now = Totals { sum: now.sum + round.iter().sum::<f64>(), count: now.count + round.len() as f64 };
+                now.sum += round.iter().sum::<f64>();
+                now.count += round.len() as f64;
                 if let Some(mean) = latency.observe(Some(now)) {
                     prop_assert!((-1e-9..=100.0 + 1e-9).contains(&mean), "{}", mean);
                 }

@@ -29,7 +29,7 @@ impl Observer {
     /// Takes a page.
     ///
     /// # Errors
-    /// No metric on it is the engine's: another program, or another engine than was said.
+    /// No metric on it, not even one announced without a sample, is the engine's: another program, or another engine than was said.
     pub fn observe(&mut self, reading: &Reading) -> Result<Observation, Foreign> {
         if !reading.recognised {
             return Err(Foreign);

@@ -1,7 +1,7 @@
 //! Reads one page of metrics, as its bytes come.
 
 use super::EngineType;
-use super::exposition::{Labels, Lines, Sample, name};
+use super::exposition::{Labels, Lines, Sample, announced, name};
 use super::names::{Field, field, prefix};
 use serde::Serialize;
 use std::str;
@@ -21,7 +21,7 @@ pub struct MetricsReader {
 /// before its first request).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Reading {
-    /// Whether any metric was the engine's.
+    /// Whether any metric was the engine's, be it only announced: before its first request SGLang has no sample.
     pub recognised: bool,
     running: Requests,
     waiting: Requests,
@@ -31,6 +31,8 @@ pub struct Reading {
     tpot: Sums,
     /// The value of the latest `lora_requests_info` and its labels.
     adapters: Option<(f64, Vec<u8>)>,
+    /// A line of them was too long: it may have been the latest.
+    adapters_missed: bool,
 }
 
 /// A histogram's sum and count over all its series, since the engine's start.
@@ -40,6 +42,8 @@ pub struct Totals {
     pub sum: f64,
     /// How many were.
     pub count: f64,
+    /// The place of the histogram's name among those for the same thing: totals of two places are of two histograms.
+    pub place: u8,
 }
 
 /// LoRA adapters by what the engine does for them now.
@@ -89,12 +93,12 @@ impl MetricsReader {
     /// The next bytes of the page.
     pub fn feed(&mut self, chunk: &[u8]) {
         let Self { engine, lines, reading } = self;
-        lines.feed(chunk, |line| reading.line(*engine, line));
+        lines.feed(chunk, |line, whole| reading.line(*engine, line, whole));
     }
 
     /// What the page said.
     pub fn finish(mut self) -> Reading {
-        self.lines.finish(|line| self.reading.line(self.engine, line));
+        self.lines.finish(|line, whole| self.reading.line(self.engine, line, whole));
         self.reading
     }
 }
@@ -134,8 +138,11 @@ impl Reading {
         self.tpot.totals()
     }
 
-    /// LoRA adapters in use; `None` where the engine does not say.
+    /// LoRA adapters in use; `None` where the engine does not say, or says more than is read.
     pub fn adapters(&self) -> Option<Adapters> {
+        if self.adapters_missed {
+            return None;
+        }
         let labels = Labels(&self.adapters.as_ref()?.1);
         let names = |label: &str| {
             let names = labels.value(label).unwrap_or_default();
@@ -148,11 +155,19 @@ impl Reading {
         })
     }
 
-    fn line(&mut self, engine: EngineType, line: &[u8]) {
-        let Some(line) = line.strip_prefix(prefix(engine)) else { return };
+    /// Takes a line, or the beginning of one that is not `whole`.
+    fn line(&mut self, engine: EngineType, line: &[u8], whole: bool) {
+        let Some(line) = line.strip_prefix(prefix(engine)) else {
+            self.recognised |= announced(line).is_some_and(|name| name.starts_with(prefix(engine)));
+            return;
+        };
         self.recognised = true;
         let (name, rest) = name(line);
         let Some((field, place)) = field(engine, name) else { return };
+        if !whole {
+            self.adapters_missed |= field == Field::Adapters;
+            return;
+        }
         let Some(Sample { labels, value }) = Sample::after_name(rest) else { return };
         // No value here can be negative, and NaN is Prometheus' word for unknown.
         if !(value.is_finite() && value >= 0.0) {
@@ -243,7 +258,7 @@ impl Sums {
     /// Sum and count of one name, or nothing.
     fn totals(&self) -> Option<Totals> {
         let ((of_sum, sum), (of_count, count)) = (self.sum.best?, self.count.best?);
-        (of_sum == of_count).then_some(Totals { sum, count })
+        (of_sum == of_count).then_some(Totals { sum, count, place: of_sum })
     }
 }
 

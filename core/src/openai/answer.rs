@@ -19,8 +19,11 @@ pub(super) struct AnswerReader {
 struct Fields {
     /// Open containers.
     depth: usize,
-    /// The member of the answer that is being read, and whether it is an object.
+    /// The member that is being read, of the answer or of what wraps it.
     member: Member,
+    /// Whether the member belongs to an object within the answer: Responses' events hold theirs under `response`,
+    /// Messages' first one under `message`.
+    wrapped: bool,
     count: Count,
     usage: Option<Usage>,
     no_choices: bool,
@@ -43,6 +46,32 @@ enum Count {
     Total,
 }
 
+// === impl Member ===
+
+impl Member {
+    fn of(name: Option<&[u8]>) -> Self {
+        match name {
+            Some(b"usage") => Self::Usage,
+            Some(b"choices") => Self::Choices,
+            _ => Self::Other,
+        }
+    }
+}
+
+// === impl Count ===
+
+impl Count {
+    /// Chats and completions count one way, Responses and Messages another.
+    fn of(name: Option<&[u8]>) -> Self {
+        match name {
+            Some(b"prompt_tokens" | b"input_tokens") => Self::Prompt,
+            Some(b"completion_tokens" | b"output_tokens") => Self::Completion,
+            Some(b"total_tokens") => Self::Total,
+            _ => Self::Other,
+        }
+    }
+}
+
 // === impl AnswerReader ===
 
 impl AnswerReader {
@@ -56,7 +85,8 @@ impl AnswerReader {
         let _ = self.lexer.feed(chunk, &mut self.fields);
     }
 
-    /// The answer's top-level `usage`, once the answer is whole: the object as it was sent.
+    /// The answer's `usage`, once the answer is whole: the object as it was sent, at the top or just below `response`
+    /// or `message`.
     pub(super) fn usage(&self) -> Option<Usage> {
         if self.whole() { self.fields.usage } else { None }
     }
@@ -76,12 +106,17 @@ impl AnswerReader {
 impl Fields {
     /// A value begins: it replaces what an earlier member of its name had said.
     fn begin(&mut self) {
-        match (self.depth, self.member) {
-            (1, Member::Usage) => self.usage = None,
-            (1 | 2, Member::Choices) => self.no_choices = false,
-            (2, Member::Usage) => self.set_count(0),
+        match (self.below(), self.member) {
+            (Some(0), Member::Usage) => self.usage = None,
+            (Some(0 | 1), Member::Choices) => self.no_choices = false,
+            (Some(1), Member::Usage) => self.set_count(0),
             _ => {}
         }
+    }
+
+    /// How far below the member's own object we are.
+    fn below(&self) -> Option<usize> {
+        self.depth.checked_sub(1 + usize::from(self.wrapped))
     }
 
     fn set_count(&mut self, value: u64) {
@@ -98,12 +133,12 @@ impl Fields {
 impl Sink for Fields {
     fn open(&mut self, container: Container, _: usize) {
         self.begin();
-        match (self.depth, self.member, container) {
-            (1, Member::Usage, Container::Object) => {
+        match (self.below(), self.member, container) {
+            (Some(0), Member::Usage, Container::Object) => {
                 self.usage = Some(Usage::default());
                 self.count = Count::Other;
             }
-            (1, Member::Choices, Container::Array) => self.no_choices = true,
+            (Some(0), Member::Choices, Container::Array) => self.no_choices = true,
             _ => {}
         }
         self.depth += 1;
@@ -115,13 +150,12 @@ impl Sink for Fields {
 
     fn key(&mut self, name: Option<&[u8]>) {
         match (self.depth, name) {
-            (1, Some(b"usage")) => self.member = Member::Usage,
-            (1, Some(b"choices")) => self.member = Member::Choices,
-            (1, _) => self.member = Member::Other,
-            (2, Some(b"prompt_tokens")) => self.count = Count::Prompt,
-            (2, Some(b"completion_tokens")) => self.count = Count::Completion,
-            (2, Some(b"total_tokens")) => self.count = Count::Total,
-            (2, _) => self.count = Count::Other,
+            (1, Some(b"response" | b"message")) => (self.member, self.wrapped) = (Member::Other, true),
+            (1, _) => (self.member, self.wrapped) = (Member::of(name), false),
+            (2, _) if self.wrapped => {
+                self.member = if name == Some(b"usage") { Member::Usage } else { Member::Other };
+            }
+            _ if self.below() == Some(1) => self.count = Count::of(name),
             _ => {}
         }
     }
@@ -139,7 +173,7 @@ impl Sink for Fields {
 
     fn scalar(&mut self, scalar: Scalar, _: Span) {
         self.begin();
-        if let (2, Member::Usage, Scalar::Number(Some(value))) = (self.depth, self.member, scalar) {
+        if let (Some(1), Member::Usage, Scalar::Number(Some(value))) = (self.below(), self.member, scalar) {
             self.set_count(value);
         }
     }

@@ -182,7 +182,7 @@ impl UsageReader {
         let mut answer = AnswerReader::new();
         answer.feed(data);
         let Some(usage) = answer.usage() else { return false };
-        self.usage = usage.counted().or(self.usage);
+        self.usage = usage.counted().map(|usage| usage.after(self.usage)).or(self.usage);
         answer.no_choices()
     }
 }

@@ -1,4 +1,4 @@
-//! What an engine says it counted: OpenAI's `usage`.
+//! What an engine says it counted: the `usage` of chats, completions and embeddings, of Responses and of Messages.
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +31,17 @@ impl Usage {
         let total_tokens = if self.total_tokens == 0 { sum } else { self.total_tokens };
         (total_tokens > 0).then_some(Self { total_tokens, ..self })
     }
+
+    /// With what an earlier report of the same answer had and this one lacks: Messages tell the prompt at the start and
+    /// the rest at the end.
+    pub(super) fn after(self, earlier: Option<Self>) -> Self {
+        let prompt_tokens = match self.prompt_tokens {
+            0 => earlier.map_or(0, |earlier| earlier.prompt_tokens),
+            told => told,
+        };
+        let sum = prompt_tokens.saturating_add(self.completion_tokens);
+        Self { prompt_tokens, total_tokens: self.total_tokens.max(sum), ..self }
+    }
 }
 
 // === impl BodyUsage ===
@@ -47,7 +58,7 @@ impl BodyUsage {
     }
 
     /// The answer's usage, once the whole answer was fed; `None` when it has none or is no JSON
-    /// object. Of several top-level `usage` members the last counts.
+    /// object. Of several `usage` members the last counts.
     pub fn usage(&self) -> Option<Usage> {
         self.answer.usage().and_then(Usage::counted)
     }

@@ -25,7 +25,7 @@ pub struct Verdict {
     pub load: Load,
     /// The filter that dropped it, if one did, or [`super::ASLEEP`].
     pub dropped_by: Option<&'static str>,
-    /// In [0, 1], one a scorer; empty when dropped.
+    /// In [0, 1], one a scorer; empty when dropped, unless it is ranked all the same ([`super::Profile::decide`]).
     pub scores: Vec<f64>,
     /// The weighted sum.
     pub total: f64,

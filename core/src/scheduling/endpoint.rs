@@ -12,7 +12,7 @@ pub struct Endpoint {
     pub pod: Arc<str>,
     /// What it is doing now.
     pub load: Load,
-    /// The models and adapters that it serves; `None` when it never said.
+    /// The models and adapters that it serves; `None` when it never said, and in picks, where no plugin looks at them.
     pub models: Option<Arc<Vec<Model>>>,
 }
 

@@ -41,10 +41,14 @@ impl Profile {
         self.filters.iter().find(|filter| filter.name() == dropped_by).map(|filter| filter.reason())
     }
 
-    /// Chooses among `endpoints`. The decision lists no pick when every endpoint was dropped.
+    /// Chooses among `endpoints`.
     ///
     /// Before the filters, endpoints asleep go ([`ASLEEP`]) while there is one awake, even if the filters will
     /// drop that one; when all sleep, all stay.
+    ///
+    /// When every endpoint was dropped the decision lists no pick, and whoever balances instead knows nothing of
+    /// sleep. So if some of them are asleep and the filters dropped every one that is awake, those awake are ranked
+    /// as if there were no filter; their verdicts keep both `dropped_by` and scores.
     pub fn decide(&self, request: &Request<'_>, endpoints: &[Endpoint], random: &mut Random<'_>) -> Decision {
         self.decide_by_laps(request, endpoints, random, &mut |_| ())
     }
@@ -70,8 +74,13 @@ impl Profile {
             }
             lap(Lap::Filter(filter.name()));
         }
-        let kept: Vec<usize> =
-            verdicts.iter().enumerate().filter(|(_, v)| v.dropped_by.is_none()).map(|(index, _)| index).collect();
+        let where_dropped = |by: fn(Option<&'static str>) -> bool| -> Vec<usize> {
+            verdicts.iter().enumerate().filter(|(_, v)| by(v.dropped_by)).map(|(index, _)| index).collect()
+        };
+        let mut kept = where_dropped(|by| by.is_none());
+        if kept.is_empty() && verdicts.iter().any(|verdict| verdict.dropped_by == Some(ASLEEP)) {
+            kept = where_dropped(|by| by != Some(ASLEEP));
+        }
         let candidates: Vec<&Endpoint> = kept.iter().filter_map(|index| endpoints.get(*index)).collect();
 
         let mut totals = vec![0.0; candidates.len()];

@@ -21,12 +21,21 @@ pub(super) async fn unload(engine: &Client, name: &str) -> Answer {
     engine.post("/v1/unload_lora_adapter", &[], json!({"lora_name": name}).to_string()).await
 }
 
+/// Neither adapter is loaded, whatever a case before left behind.
+async fn unload_all(it: &Subject) {
+    for (name, _) in &it.facts.adapters {
+        let answer = unload(&it.engine, name).await;
+        assert!(matches!(answer.status, 200 | 404), "{}: {}", answer.status, answer.text());
+    }
+}
+
 fn assert_done(answer: &Answer, name: &str, done: &str) {
     let text = format!("Success: LoRA adapter '{name}' {done} successfully.");
     assert_eq!((answer.status, answer.text(), answer.header("content-type")), (200, text.as_str(), ""));
 }
 
 async fn an_adapter_is_loaded_used_and_unloaded(it: Subject) {
+    unload_all(&it).await;
     let adapter = &it.facts.adapters[0];
     let name = adapter.0;
     assert_done(&load(&it.engine, adapter).await, name, "added");
@@ -43,6 +52,7 @@ async fn an_adapter_is_loaded_used_and_unloaded(it: Subject) {
 }
 
 async fn an_adapter_is_loaded_once_unless_in_place(it: Subject) {
+    unload_all(&it).await;
     let adapter = &it.facts.adapters[0];
     let (name, path) = adapter;
     load(&it.engine, adapter).await.ok();
@@ -58,12 +68,14 @@ async fn an_adapter_is_loaded_once_unless_in_place(it: Subject) {
 }
 
 async fn a_path_without_an_adapter_is_not_found(it: Subject) {
+    unload_all(&it).await;
     let answer = load(&it.engine, &("lost", "/no/such/adapter".to_owned())).await;
     let message = "Loading lora lost failed: No adapter found for /no/such/adapter";
     Subject::assert_refused(&answer, 404, "NotFoundError", None, message);
 }
 
 async fn what_an_adapter_needs_is_named(it: Subject) {
+    unload_all(&it).await;
     let answer = load(&it.engine, &("", String::new())).await;
     let message = "Both 'lora_name' and 'lora_path' must be provided.";
     Subject::assert_refused(&answer, 400, "InvalidUserInput", None, message);
@@ -81,6 +93,7 @@ async fn what_an_adapter_needs_is_named(it: Subject) {
 }
 
 async fn running_adapters_are_told_by_the_youngest_series(it: Subject) {
+    unload_all(&it).await;
     let names = it.facts.adapters.each_ref().map(|(name, _)| *name);
     for adapter in &it.facts.adapters {
         load(&it.engine, adapter).await.ok();

@@ -58,7 +58,7 @@ fn endpoint(decision: &Decision, verdict: &Verdict, place: Option<usize>, profil
         "droppedBy": verdict.dropped_by,
         "reason": verdict.dropped_by.and_then(|name| profile.reason(name)),
         "scores": scores,
-        "total": verdict.dropped_by.is_none().then_some(shown(verdict.total)),
+        "total": (verdict.dropped_by.is_none() || !verdict.scores.is_empty()).then_some(shown(verdict.total)),
     })
 }
 

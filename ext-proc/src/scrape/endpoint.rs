@@ -12,6 +12,12 @@ use tokio::time::{self, Instant, Interval, MissedTickBehavior};
 /// After so many intervals without a page the last one tells nothing of now.
 const STALE_AFTER: u32 = 3;
 
+/// After so many first answers without a metric of the engine's, it says nothing of its load: Ollama, llama.cpp.
+const MUTE_AFTER: u32 = 3;
+
+/// So many intervals lie between two questions to one that says nothing of its load.
+const MUTE_EVERY: u32 = 60;
+
 /// An adapter that is loaded at run time is known after so many intervals.
 const MODELS_EVERY: u32 = 2;
 
@@ -31,6 +37,10 @@ struct Watch {
     good: Instant,
     /// Attempts since then.
     misses: u32,
+    /// Whether it ever gave a page of metrics.
+    spoke: bool,
+    /// Answers without metrics, with nothing else between them; until it speaks.
+    mute: u32,
 }
 
 // === impl Endpoint ===
@@ -53,10 +63,14 @@ impl Endpoint {
     }
 
     async fn follow_metrics(&self) {
-        let mut watch = Watch { observer: Observer::default(), good: Instant::now(), misses: 0 };
+        let mut watch = Watch { observer: Observer::default(), good: Instant::now(), misses: 0, spoke: false, mute: 0 };
         self.scrape(&mut watch).await;
         let mut ticks = self.ticks(self.interval);
         loop {
+            if watch.is_mute() {
+                time::sleep(self.interval * MUTE_EVERY).await;
+                ticks.reset_immediately();
+            }
             ticks.tick().await;
             self.scrape(&mut watch).await;
         }
@@ -103,19 +117,33 @@ impl Endpoint {
                     at: Some(now.into_std()),
                     stale: false,
                 });
-                *watch = Watch { good: now, misses: 0, observer: std::mem::take(&mut watch.observer) };
+                (watch.good, watch.misses, watch.spoke, watch.mute) = (now, 0, true, 0);
                 if before.stale {
                     tracing::info!("{self}: its metrics are known again");
                 }
             }
+            // One that said so stays so, whatever it answers until it speaks.
+            Err(_) if watch.is_mute() => {}
             Err(failure) => {
                 self.metrics.failed("metrics", failure.reason());
                 watch.misses += 1;
-                if watch.misses >= STALE_AFTER || now >= too_old {
+                watch.mute = if failure.is_mute() && !watch.spoke { watch.mute + 1 } else { 0 };
+                if watch.is_mute() {
+                    self.mute(&failure);
+                } else if watch.mute == 0 && (watch.misses >= STALE_AFTER || now >= too_old) {
                     self.silent(&failure);
                 }
             }
         }
+    }
+
+    /// Says once that there is nothing to know.
+    fn mute(&self, failure: &Failure) {
+        self.slot.observe(Observed::default());
+        tracing::info!(
+            "{self}: its engine says nothing of its load, picked by requests in flight alone: {failure}; asked again \
+             every {MUTE_EVERY} intervals"
+        );
     }
 
     /// Says once that what is known is too old.
@@ -138,6 +166,15 @@ impl Endpoint {
             Ok(models) => self.slot.list(models),
             Err(failure) => self.metrics.failed("models", failure.reason()),
         }
+    }
+}
+
+// === impl Watch ===
+
+impl Watch {
+    /// Whether it answers, and never with metrics.
+    fn is_mute(&self) -> bool {
+        self.mute >= MUTE_AFTER
     }
 }
 

@@ -20,6 +20,11 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// Whether an engine that has no metrics answers like this.
+    pub(super) const fn is_mute(&self) -> bool {
+        matches!(self, Self::Foreign(_) | Self::Status(404 | 405 | 501))
+    }
+
     /// The value of the label `reason`.
     pub(super) const fn reason(&self) -> &'static str {
         match self {

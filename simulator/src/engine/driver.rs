@@ -87,9 +87,10 @@ impl Driver {
     }
 
     fn locked<R>(&self, action: impl FnOnce(&mut State, Duration) -> R) -> R {
-        let now = self.zero.elapsed();
         // No step leaves the state half changed, so a poisoned lock is still good.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock: whoever waited for it would otherwise act in the past.
+        let now = self.zero.elapsed();
         state.scheduler.advance(now);
         let outcome = action(&mut state, now);
         state.tell();

@@ -203,6 +203,12 @@ impl Scheduler {
         std::mem::swap(into, &mut self.moved);
     }
 
+    /// Takes an adapter out of its slot, now or with its last user; who waits for a slot may have this one.
+    pub fn unload(&mut self, adapter: &str, now: Duration) {
+        self.slots.unload(adapter);
+        self.admit(now);
+    }
+
     /// Puts the engine to sleep or wakes it. Asleep nothing is due; what ran starts over afterwards, and
     /// the cache is empty.
     pub fn set_sleep(&mut self, sleep: Sleep, now: Duration) {

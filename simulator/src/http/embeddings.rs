@@ -23,6 +23,9 @@ use crate::wire::embeddings::{Vector, whole};
 const DEFAULT_DIMENSIONS: i64 = 384;
 const MAX_DIMENSIONS: i64 = 16_384;
 
+/// Numbers of one answer: 40 MB as floats, a hundred or so as JSON.
+const MOST_NUMBERS: u64 = 10_000_000;
+
 /// What is asked for.
 #[derive(Debug)]
 struct Wanted {
@@ -74,6 +77,15 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Wanted, Failure> {
     if !(1..=MAX_DIMENSIONS).contains(&dimensions) {
         let message = format!("dimensions must be between 1 and {MAX_DIMENSIONS}, got {dimensions}.");
         return Err(Failure::parameter("dimensions", &message, Some(dimensions.to_string())));
+    }
+    let numbers = (ask.prompts.len() as u64).saturating_mul(dimensions.unsigned_abs());
+    if numbers > MOST_NUMBERS {
+        let message = format!(
+            "{} inputs of {dimensions} dimensions are {numbers} numbers, and the simulator makes at most \
+             {MOST_NUMBERS} in an answer.",
+            ask.prompts.len()
+        );
+        return Err(Failure::parameter("input", &message, Some(numbers.to_string())));
     }
     Ok(Wanted { ask, base64, dimensions: usize::try_from(dimensions).unwrap_or(1) })
 }

@@ -92,6 +92,29 @@ async fn an_answer_that_drips_is_whole() {
     assert_eq!(whole.json()["usage"]["completion_tokens"], 3);
     let streamed = json!({"messages": [], "max_tokens": 3, "stream": true});
     assert_eq!(simulator.post("/v1/chat/completions", &streamed).await.events().len(), 4);
+    // Each frame of the body is a chunk, with its size in hexadecimal before it.
+    let mut connection = ask(&simulator, true).await;
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n0\r\n\r\n") {
+        assert!(timeout(DEADLINE, connection.read_buf(&mut bytes)).await.expect("bytes").expect("a connection") > 0);
+    }
+    let sizes = chunk_sizes(&String::from_utf8(bytes).expect("text"));
+    assert!(sizes.len() > 20 && sizes.iter().all(|size| (1..=7).contains(size)), "{sizes:?}");
+}
+
+/// The sizes of an answer's chunks, less that of the last, empty one.
+fn chunk_sizes(answer: &str) -> Vec<usize> {
+    let (_, mut body) = answer.split_once("\r\n\r\n").expect("a head");
+    let mut sizes = Vec::new();
+    loop {
+        let (size, rest) = body.split_once("\r\n").expect("a size");
+        let size = usize::from_str_radix(size, 16).expect("hexadecimal");
+        if size == 0 {
+            return sizes;
+        }
+        sizes.push(size);
+        body = &rest[size + 2..];
+    }
 }
 
 #[tokio::test]
@@ -118,20 +141,33 @@ async fn a_status_is_answered_in_the_shape_of_the_engine_as_often_as_asked() {
 }
 
 #[tokio::test]
-async fn nobody_listens_until_the_time_is_over() {
-    let simulator = with("refuse:for=300ms").await;
+async fn nobody_listens_until_the_refusal_is_cleared() {
+    let simulator = Running::start(quick()).await;
+    // A connection from before is the only way to clear it: new ones are refused.
+    let mut before = TcpStream::connect(simulator.address).await.expect("a connection");
+    simulator.post(FAULTS, &json!({"kind": "refuse"})).await;
+    connects(&simulator, false).await;
+    before.write_all(b"DELETE /simulator/faults HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("a sent request");
+    connects(&simulator, true).await;
+    assert_eq!(simulator.get("/health").await.status, StatusCode::OK);
+}
+
+/// Tries until somebody listens, or nobody.
+async fn connects(simulator: &Running, expected: bool) {
     let start = Instant::now();
-    let mut refused = 0;
-    while let Err(error) = TcpStream::connect(simulator.address).await {
-        // A connection from before the port closed is reset.
-        let kind = error.kind();
-        assert!(matches!(kind, ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset), "{kind}");
-        assert!(start.elapsed() < DEADLINE, "still refused");
-        refused += 1;
+    loop {
+        let outcome = TcpStream::connect(simulator.address).await;
+        if let Err(error) = &outcome {
+            // A connection from before the port closed is reset.
+            let kind = error.kind();
+            assert!(matches!(kind, ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset), "{kind}");
+        }
+        if outcome.is_ok() == expected {
+            return;
+        }
+        assert!(start.elapsed() < DEADLINE, "still {outcome:?}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert!(refused > 0);
-    assert_eq!(simulator.get("/health").await.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -151,6 +151,16 @@ async fn cached_tokens_are_told_only_when_the_engine_was_started_so() {
 }
 
 #[tokio::test]
+async fn more_embeddings_than_fit_an_answer_are_refused() {
+    let simulator = Running::start(quick()).await;
+    let body = json!({"model": "tiny", "input": vec!["a"; 611], "dimensions": 16_384});
+    let refused = simulator.post("/v1/embeddings", &body).await;
+    assert_eq!((refused.status, &refused.json()["error"]["param"]), (StatusCode::BAD_REQUEST, &json!("input")));
+    let message = refused.json()["error"]["message"].as_str().expect("text").to_owned();
+    assert!(message.contains("611 inputs of 16384 dimensions") && message.contains("at most 10000000"), "{message}");
+}
+
+#[tokio::test]
 async fn embeddings_are_of_unit_length_and_the_same_in_both_forms() {
     let simulator = Running::start(quick()).await;
     let mut body = json!({"model": "tiny-alias", "input": ["a", "b"], "dimensions": 8});

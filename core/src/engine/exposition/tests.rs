@@ -40,28 +40,29 @@ fn labels_are_found_by_name_and_unescaped() {
     assert_eq!(Labels(b"no_value,a=\"b\"").raw("a"), None);
 }
 
-fn lines(chunks: &[&[u8]]) -> Vec<Vec<u8>> {
+fn lines(chunks: &[&[u8]]) -> Vec<(Vec<u8>, bool)> {
     let (mut lines, mut found) = (Lines::default(), Vec::new());
     for chunk in chunks {
-        lines.feed(chunk, |line| found.push(line.to_vec()));
+        lines.feed(chunk, |line, whole| found.push((line.to_vec(), whole)));
     }
-    lines.finish(|line| found.push(line.to_vec()));
+    lines.finish(|line, whole| found.push((line.to_vec(), whole)));
     found
 }
 
 #[test]
-fn a_line_beyond_the_bound_is_passed_over_and_the_next_is_read() {
+fn a_line_beyond_the_bound_is_cut_and_the_next_is_whole() {
     let long = [b"x".repeat(MAX_LINE + 1), b"\nup 1\n".to_vec()].concat();
     for chunk in [1, 1000, long.len()] {
         let chunks: Vec<_> = long.chunks(chunk).collect();
-        assert_eq!(lines(&chunks), [b"up 1".to_vec(), b"".to_vec()], "chunks of {chunk}");
+        let expected = [(b"x".repeat(MAX_LINE), false), (b"up 1".to_vec(), true), (Vec::new(), true)];
+        assert!(lines(&chunks) == expected, "chunks of {chunk}");
     }
 }
 
 proptest! {
     #[test]
     fn lines_do_not_depend_on_the_chunks(page in "[a-z{}\"\\\\\n ]{0,200}", size in 1usize..20) {
-        let expected: Vec<Vec<u8>> = page.split('\n').map(|line| line.as_bytes().to_vec()).collect();
+        let expected: Vec<_> = page.split('\n').map(|line| (line.as_bytes().to_vec(), true)).collect();
         let chunks: Vec<_> = page.as_bytes().chunks(size).collect();
         prop_assert_eq!(lines(&chunks), expected);
     }

@@ -1,5 +1,6 @@
 use super::super::Observer;
 use super::*;
+use crate::scheduling::Signals;
 use proptest::prelude::*;
 
 fn read(engine: EngineType, page: &str) -> Reading {
@@ -40,19 +41,22 @@ fn series_are_summed_and_usage_is_averaged_over_ranks() {
     let reading = read(EngineType::Vllm, VLLM);
     assert_eq!((reading.running(), reading.waiting()), (Some(4), Some(2)));
     assert_eq!(reading.kv_cache_usage(), Some(0.375));
-    assert_eq!(reading.ttft(), Some(Totals { sum: 2.5, count: 5.0 }));
+    assert_eq!(reading.ttft(), Some(Totals { sum: 2.5, count: 5.0, place: 0 }));
 }
 
 #[test]
 fn of_several_names_for_one_thing_the_newest_counts_wherever_it_stands() {
-    assert_eq!(read(EngineType::Vllm, VLLM).tpot(), Some(Totals { sum: 1.0, count: 100.0 }));
+    assert_eq!(read(EngineType::Vllm, VLLM).tpot(), Some(Totals { sum: 1.0, count: 100.0, place: 0 }));
     let both = "vllm:gpu_cache_usage_perc 0.9\nvllm:kv_cache_usage_perc 0.4\nvllm:gpu_cache_usage_perc 0.9\n";
     assert_eq!(read(EngineType::Vllm, both).kv_cache_usage(), Some(0.4));
     let old = "vllm:gpu_cache_usage_perc{model_name=\"m\"} 0.9\n\
         vllm:time_per_output_token_seconds_sum{model_name=\"m\"} 3\n\
         vllm:time_per_output_token_seconds_count{model_name=\"m\"} 6";
     let reading = read(EngineType::Vllm, old);
-    assert_eq!((reading.kv_cache_usage(), reading.tpot()), (Some(0.9), Some(Totals { sum: 3.0, count: 6.0 })));
+    assert_eq!(
+        (reading.kv_cache_usage(), reading.tpot()),
+        (Some(0.9), Some(Totals { sum: 3.0, count: 6.0, place: 1 }))
+    );
 }
 
 #[test]
@@ -60,6 +64,26 @@ fn of_stale_label_sets_of_adapters_the_latest_counts() {
     let adapters = read(EngineType::Vllm, VLLM).adapters().unwrap();
     assert_eq!(adapters.running, ["lora-c", "lora-a"]);
     assert_eq!((adapters.waiting, adapters.max), (vec!["lora-b".to_owned()], Some(2)));
+}
+
+#[test]
+fn adapters_are_unknown_when_a_line_of_them_is_too_long() {
+    let names = "adapter,".repeat(4096);
+    let page = format!("{VLLM}vllm:lora_requests_info{{running_lora_adapters=\"{names}\"}} 1.796e+09\n");
+    let reading = read(EngineType::Vllm, &page);
+    assert_eq!(reading.adapters(), None, "an older line is not of now");
+    assert_eq!(reading.running(), read(EngineType::Vllm, VLLM).running());
+}
+
+#[test]
+fn an_engine_that_only_announces_its_metrics_is_known_and_says_nothing_yet() {
+    let page = "# HELP sglang:num_running_reqs The number of running requests.\n\
+        # TYPE sglang:num_running_reqs gauge\n";
+    for page in [page, "# TYPE sglang:num_running_reqs gauge"] {
+        let observation = Observer::default().observe(&read(EngineType::Sglang, page)).expect("a page of SGLang's");
+        assert_eq!((observation.signals, observation.adapters), (Signals::default(), None));
+        assert!(Observer::default().observe(&read(EngineType::Vllm, page)).is_err());
+    }
 }
 
 #[test]
@@ -101,8 +125,8 @@ fn sglang_s_copies_of_one_rank_and_parts_of_a_total_count_once() {
     let reading = read(EngineType::Sglang, SGLANG);
     assert_eq!((reading.running(), reading.waiting()), (Some(7), Some(1)));
     assert!((reading.kv_cache_usage().unwrap() - 0.3).abs() < 1e-12);
-    assert_eq!(reading.ttft(), Some(Totals { sum: 4.0, count: 4.0 }));
-    assert_eq!(reading.tpot(), Some(Totals { sum: 3.0, count: 4.0 }));
+    assert_eq!(reading.ttft(), Some(Totals { sum: 4.0, count: 4.0, place: 0 }));
+    assert_eq!(reading.tpot(), Some(Totals { sum: 3.0, count: 4.0, place: 1 }));
 }
 
 #[test]
@@ -121,12 +145,12 @@ fn openmetrics_is_read_alike() {
         vllm:time_to_first_token_seconds_count 17 # {trace_id=\"KOO5S4vxi0o\"} 0.67\n\
         vllm:time_to_first_token_seconds_sum 3.4 1520879607\n# EOF\n";
     let reading = read(EngineType::Vllm, page);
-    assert_eq!((reading.running(), reading.ttft()), (Some(2), Some(Totals { sum: 3.4, count: 17.0 })));
+    assert_eq!((reading.running(), reading.ttft()), (Some(2), Some(Totals { sum: 3.4, count: 17.0, place: 0 })));
 }
 
 #[test]
 fn a_page_of_another_program_is_refused() {
-    for page in ["", "<html>\n", "sglang:num_running_reqs 1\n", "process_cpu_seconds_total 1\n"] {
+    for page in ["", "<html>\n", "sglang:num_running_reqs 1\n", "process_cpu_seconds_total 1\n", "# talk of vllm:x\n"] {
         assert!(Observer::default().observe(&read(EngineType::Vllm, page)).is_err(), "{page}");
     }
 }

@@ -140,6 +140,27 @@ fn the_last_usage_counts() {
 }
 
 #[test]
+fn responses_and_messages_tell_their_usage_in_their_own_way() {
+    let responses = [
+        r#"data: {"type":"response.created","response":{"usage":null}}"#,
+        r#"data: {"type":"response.output_text.delta","delta":"hi"}"#,
+        r#"data: {"type":"response.completed","response":{"usage":{"input_tokens":9,"output_tokens":2,"total_tokens":11}}}"#,
+    ];
+    let messages = [
+        r#"data: {"type":"message_start","message":{"usage":{"input_tokens":9,"output_tokens":0}}}"#,
+        r#"data: {"type":"content_block_delta","delta":{"type":"text_delta","text":"hi"}}"#,
+        r#"data: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":2}}"#,
+    ];
+    for events in [responses, messages] {
+        let stream: String = events.iter().map(|event| format!("{event}\n\n")).collect();
+        let mut reader = UsageReader::new(false);
+        reader.feed(stream.as_bytes());
+        let usage = reader.usage().unwrap();
+        assert_eq!((usage.prompt_tokens, usage.completion_tokens, usage.total_tokens), (9, 2, 11), "{stream}");
+    }
+}
+
+#[test]
 fn a_stream_that_ends_without_a_blank_line_is_read_to_its_end() {
     for end in ["", "\n"] {
         let outcome = withheld(&format!("{DELTA}\n\n{USAGE}{end}"));

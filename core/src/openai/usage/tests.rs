@@ -29,6 +29,16 @@ fn reads_the_top_level_usage() {
         (r#"{"usage":{"prompt_tokens":1},"usage":{"completion_tokens":2}}"#, Some((0, 2, 2))),
         (r#"{"usage":{"prompt_tokens":18446744073709551615,"completion_tokens":1}}"#, Some((u64::MAX, 1, u64::MAX))),
         (r#"{"us\u0061ge":{"total_tokens":7}}"#, Some((0, 0, 7))),
+        (r#"{"usage":{"input_tokens":9,"output_tokens":2}}"#, Some((9, 2, 11))),
+        (
+            r#"{"response":{"id":"r","usage":{"input_tokens":9,"input_tokens_details":{"input_tokens":1},"output_tokens":2,"total_tokens":11}},"type":"response.completed"}"#,
+            Some((9, 2, 11)),
+        ),
+        (r#"{"type":"message_start","message":{"usage":{"input_tokens":9,"output_tokens":1}}}"#, Some((9, 1, 10))),
+        (
+            r#"{"response":{"total_tokens":1},"usage":{"total_tokens":7},"message":[{"usage":{"total_tokens":1}}]}"#,
+            Some((0, 0, 7)),
+        ),
     ] {
         assert_eq!(usage(body), expected, "{body}");
     }
@@ -46,7 +56,9 @@ fn what_reports_nothing_has_no_usage() {
         r#"{"usage":[{"total_tokens":7}]}"#,
         r#"{"usage":7}"#,
         r#"{"usage":{"total_tokens":7},"usage":null}"#,
-        r#"{"response":{"usage":{"total_tokens":7}}}"#,
+        r#"{"other":{"usage":{"total_tokens":7}}}"#,
+        r#"{"response":{"output":{"usage":{"total_tokens":7}}}}"#,
+        r#"{"usage":{"total_tokens":7},"response":{"usage":null}}"#,
     ] {
         assert_eq!(usage(body), None, "{body}");
     }

@@ -152,11 +152,15 @@ fn an_engine_asleep_is_passed_over_while_one_is_awake() {
 }
 
 #[test]
-fn a_filter_that_drops_the_last_awake_engine_wakes_none() {
-    let profile = Profile::new(vec![Box::new(MaxWaiting(10))], vec![]);
-    let decision = profile.decide(&REQUEST, &scraped(&[ASLEEP_NOW, busy(0, 10)]), &mut random(1));
-    assert!(decision.picks.is_empty());
-    assert_eq!(decision.verdicts[1].dropped_by, Some("least-request"));
+fn when_filters_drop_every_engine_awake_those_serve_before_one_asleep_does() {
+    let profile = Profile::new(vec![Box::new(MaxWaiting(10))], vec![(Box::new(LeastRequest), 1.0)]);
+    let decision = profile.decide(&REQUEST, &scraped(&[busy(4, 12), ASLEEP_NOW, busy(4, 10)]), &mut random(1));
+    assert_eq!(decision.picks, [2, 0]);
+    let dropped: Vec<_> = decision.verdicts.iter().map(|verdict| verdict.dropped_by).collect();
+    assert_eq!(dropped, [Some("least-request"), Some("asleep"), Some("least-request")]);
+    assert_eq!(decision.verdicts.iter().map(|verdict| verdict.scores.len()).collect::<Vec<_>>(), [1, 0, 1]);
+    let decision = profile.decide(&REQUEST, &scraped(&[busy(4, 12), busy(4, 10)]), &mut random(1));
+    assert!(decision.picks.is_empty(), "without one asleep whoever balances instead may take any");
 }
 
 #[test]
@@ -197,9 +201,15 @@ proptest! {
             let waiting = endpoint.load.signals.and_then(|signals| signals.waiting).unwrap_or(0);
             waiting < 10 && !(any_awake && endpoint.load.asleep())
         };
-        let least = endpoints.iter().filter(may).map(|endpoint| endpoint.load.requests()).min();
+        let (none_left, any_asleep) = (!endpoints.iter().any(|e| may(&e)), endpoints.iter().any(|e| e.load.asleep()));
+        let ranked = |endpoint: &&Endpoint| {
+            may(endpoint) || (none_left && any_asleep && any_awake && !endpoint.load.asleep())
+        };
+        let least = endpoints.iter().filter(ranked).map(|endpoint| endpoint.load.requests()).min();
         let first = decision.picks.first().map(|pick| endpoints[*pick].load.requests());
         prop_assert_eq!(first, least);
+        prop_assert!(!any_awake || decision.picks.iter().all(|pick| !endpoints[*pick].load.asleep()));
+        prop_assert!(!(any_asleep && any_awake && decision.picks.is_empty()), "left to whoever knows of no sleep");
         let dropped = decision.verdicts.iter().filter(|verdict| verdict.dropped_by.is_some()).count();
         prop_assert_eq!(dropped, endpoints.len() - endpoints.iter().filter(may).count());
         prop_assert!(decision.verdicts.iter().flat_map(|v| &v.scores).all(|score| (0.0..=1.0).contains(score)));

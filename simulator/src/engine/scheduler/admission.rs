@@ -10,6 +10,8 @@ impl Scheduler {
     /// Seats waiting sequences, oldest first, as long as there are seats and blocks.
     pub(super) fn admit(&mut self, now: Duration) {
         self.clock = self.clock.max(now);
+        // Never before what was done already.
+        let now = self.clock;
         if !self.awake() {
             return;
         }

@@ -39,3 +39,14 @@ fn more_adapters_than_slots_are_deferred_and_others_overtake_them() {
     assert_eq!(bench.scheduler.slots.waiting(), ["c"]);
     assert_eq!(bench.first_tokens(), [(0, 100), (1, 100), (3, 100), (4, 100), (2, 200)]);
 }
+
+#[test]
+fn an_adapter_that_is_unloaded_leaves_its_slot_to_who_waits_for_one() {
+    let mut bench = Bench::new(Config { max_loras: 1, lora_load_time: ms(1000), ..config() });
+    bench.scheduler.slots.load("a", Duration::ZERO);
+    // The slot is busy as long as its adapter loads, and then nothing else wakes the one that waits.
+    let waiter = bench.taken(with("b"));
+    bench.until(500);
+    bench.scheduler.unload("a", ms(500));
+    assert_eq!(bench.first_tokens(), [(waiter, 1600)]);
+}
