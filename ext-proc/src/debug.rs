@@ -7,6 +7,7 @@ mod decisions;
 mod dump;
 mod endpoints;
 mod explain;
+mod feed;
 mod guard;
 mod log;
 mod page;

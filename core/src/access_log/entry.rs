@@ -12,7 +12,7 @@ pub struct Entry {
     pub method: String,
     /// As the client sent it, without the query.
     pub path: String,
-    /// `HTTP/1.1`, `HTTP/2`
+    /// `HTTP/1.1`, `HTTP/2.0`
     pub protocol: &'static str,
     /// What the client got; 0 when it went away before it got any.
     pub status: u16,

@@ -39,7 +39,7 @@ fn refused() -> Entry {
         start: 1_792_683_600_000_000_000,
         method: "GET".into(),
         path: "/v1/models/x".into(),
-        protocol: "HTTP/2",
+        protocol: "HTTP/2.0",
         status: 404,
         failure: Some(Failure { kind: "route_not_found", message: "route not found".into() }),
         ..Entry::default()
@@ -57,7 +57,7 @@ fn a_line_of_text_is_upstreams() {
     );
     assert_eq!(
         text(&refused()).to_string(),
-        "[2026-10-22T15:40:00Z] \"GET /v1/models/x HTTP/2\" 404 error=route_not_found:route not found \
+        "[2026-10-22T15:40:00Z] \"GET /v1/models/x HTTP/2.0\" 404 error=route_not_found:route not found \
          timings=0ms(0+0+0)"
     );
 }
@@ -80,7 +80,7 @@ fn a_line_of_json_is_upstreams() {
     assert_eq!(
         json(&refused()),
         "{\"timestamp\":\"2026-10-22T15:40:00Z\",\"method\":\"GET\",\"path\":\"/v1/models/x\",\
-         \"protocol\":\"HTTP/2\",\"status_code\":404,\"error\":{\"type\":\"route_not_found\",\
+         \"protocol\":\"HTTP/2.0\",\"status_code\":404,\"error\":{\"type\":\"route_not_found\",\
          \"message\":\"route not found\"},\"model_name\":\"\",\"duration_total\":0,\
          \"duration_request_processing\":0,\"duration_upstream_processing\":0,\"duration_response_processing\":0}"
     );

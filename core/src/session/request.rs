@@ -6,6 +6,7 @@ use crate::openai::{Model, Rewrite, Scanner};
 use crate::reply::{Refusal, Shape};
 use crate::routing::{Query, Resolution, Routed, Routes};
 use crate::wire;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use std::time::Duration;
 
 /// Outcomes after which another endpoint is tried: it could not be reached, it went away or took too
@@ -145,9 +146,10 @@ pub(super) fn route<'t>(routes: &'t Routes, head: &Head, model: &str, random: u6
     routes.resolve(&Query { model, path: &head.path(), header: &|name| head.value(name) }, random)
 }
 
-/// Names come from clients: what no header can carry becomes `?`.
+/// Names come from clients: what no header can carry is percent-encoded, and so is `%`. The picker undoes it.
 fn header_value(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
+    const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
+    utf8_percent_encode(name, ENCODED).to_string()
 }
 
 /// Paths whose protocol has a prompt; any other JSON with a model goes through.

@@ -203,7 +203,7 @@ fn what_clients_may_not_send_is_listed_for_removal() {
 }
 
 #[test]
-fn a_name_that_no_header_can_carry_is_masked_there() {
+fn a_name_that_no_header_can_carry_is_percent_encoded_there() {
     let routes = routes(1 << 20);
     let name = "virtual\r\nx-evil: 1\u{e9}";
     let table = Table {
@@ -214,7 +214,7 @@ fn a_name_that_no_header_can_carry_is_masked_there() {
     let Opening::Body(mut session) = head("POST", "/v1/completions", &[]).open(&routes, 0) else { panic!("a body") };
     session.feed(json!({"model": name, "prompt": "x"}).to_string().as_bytes()).unwrap();
     let forward = session.finish(&routes, 0, NOW).unwrap();
-    assert!(forward.set.contains(&(wire::MODEL, "virtual??x-evil: 1?".to_owned())));
+    assert!(forward.set.contains(&(wire::MODEL, "virtual%0D%0Ax-evil: 1%C3%A9".to_owned())));
 }
 
 fn answer(injected: bool) -> Answer {

@@ -98,11 +98,12 @@ fn method(from: i32) -> &'static str {
     }
 }
 
+/// As Go's `Request.Proto`.
 fn protocol(from: i32) -> &'static str {
     match HttpVersion::try_from(from) {
         Ok(HttpVersion::Http10) => "HTTP/1.0",
-        Ok(HttpVersion::Http2) => "HTTP/2",
-        Ok(HttpVersion::Http3) => "HTTP/3",
+        Ok(HttpVersion::Http2) => "HTTP/2.0",
+        Ok(HttpVersion::Http3) => "HTTP/3.0",
         Ok(HttpVersion::Http11 | HttpVersion::ProtocolUnspecified) | Err(_) => "HTTP/1.1",
     }
 }

@@ -38,8 +38,7 @@ impl Sink {
     /// A file that was moved or deleted since, as logrotate does, is opened anew.
     pub(super) fn write(&mut self, lines: &[u8]) -> Result<(), (u64, io::Error)> {
         let mut rest = lines;
-        let torn = self.torn;
-        let result = self.file().and_then(|file| {
+        let result = self.file().and_then(|(file, torn)| {
             if torn {
                 file.write_all(b"\n")?;
             }
@@ -64,7 +63,8 @@ impl Sink {
         })
     }
 
-    fn file(&mut self) -> io::Result<&mut File> {
+    /// The file, and whether its last line is torn.
+    fn file(&mut self) -> io::Result<(&mut File, bool)> {
         let current = match (self.open.take(), &self.output) {
             (Some(file), Output::Stdout | Output::Stderr) => file,
             (Some(file), Output::File(path)) if is_at(&file, path) => file,
@@ -74,7 +74,7 @@ impl Sink {
                 open(output)?
             }
         };
-        Ok(self.open.insert(current))
+        Ok((self.open.insert(current), self.torn))
     }
 }
 
@@ -120,6 +120,20 @@ mod tests {
         let mut sink = Sink::new(Output::File("/dev/full".into()));
         let (lost, error) = sink.write(b"one\ntwo\n").unwrap_err();
         assert_eq!((lost, error.kind()), (2, ErrorKind::StorageFull));
+    }
+
+    #[test]
+    fn a_torn_line_stays_behind_when_the_file_is_moved() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("access.log");
+        let mut sink = Sink::new(Output::File(path.clone()));
+        sink.write(b"one\ntw").unwrap();
+        sink.write(b"three\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntw\nthree\n");
+        sink.write(b"fo").unwrap();
+        fs::rename(&path, directory.path().join("access.log.1")).unwrap();
+        sink.write(b"five\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "five\n");
     }
 
     #[test]

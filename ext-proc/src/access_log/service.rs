@@ -101,7 +101,7 @@ impl ClientStreamingService<Batch> for AccessLogServer {
             while let Ok(Some(batch)) = batches.message().await {
                 let entries = batch.http_logs.unwrap_or_default().log_entry;
                 let read: Vec<_> = entries.iter().filter_map(|bytes| read(bytes)).collect();
-                log.counts.lost((entries.len() - read.len()) as u64);
+                (read.len()..entries.len()).for_each(|_| log.counts.unreadable());
                 log.take(read);
             }
             Ok(Response::new(StreamAccessLogsResponse {}))

@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// How many batches may wait. One is what a worker of Envoy hands over at once, some 64 KiB at the most.
 const QUEUE: usize = 128;
 
+/// How often it is looked whether a full queue has room again, at the end.
+const ROOM: Duration = Duration::from_millis(5);
+
 /// Losses are said at most this often.
 const SAY: Duration = Duration::from_secs(10);
 
@@ -75,10 +78,19 @@ impl Writer {
 
     /// Waits until everything that was handed over is written, `patience` at the most.
     pub(super) fn finish(&self, patience: Duration) {
+        let until = Instant::now() + patience;
         let (done, written) = sync_channel(1);
-        if self.queue.try_send(Job::Finish(done)).is_ok() {
-            let _ = written.recv_timeout(patience);
+        let mut job = Job::Finish(done);
+        // A full queue is no reason to lose it: the standard channel cannot wait for room with a limit.
+        loop {
+            match self.queue.try_send(job) {
+                Ok(()) => break,
+                Err(TrySendError::Full(back)) if Instant::now() < until => job = back,
+                Err(_) => return,
+            }
+            thread::sleep(ROOM);
         }
+        let _ = written.recv_timeout(until.saturating_duration_since(Instant::now()));
     }
 }
 
@@ -152,5 +164,30 @@ mod tests {
         let expected = 10 * batches - usize::try_from(lost).unwrap();
         let lines: Vec<_> = reader.lines().take(expected).map(Result::unwrap).collect();
         assert!(lines.iter().all(|line| line.ends_with("timings=0ms(0+0+0)")));
+    }
+
+    #[test]
+    fn the_end_waits_for_a_queue_that_is_full() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        let counts = Arc::new(Counts::default());
+        let writer = Writer::start(Format::Text, Output::File(path.clone()), Arc::clone(&counts)).unwrap();
+        for _ in 0..4 * QUEUE {
+            writer.write(&entries(1));
+        }
+        let expected = 4 * QUEUE - usize::try_from(counts.lost_lines()).unwrap();
+        thread::scope(|scope| {
+            let (finished, read) = sync_channel(1);
+            let writer = &writer;
+            scope.spawn(move || {
+                writer.finish(PATIENCE);
+                finished.send(()).unwrap();
+            });
+            assert!(read.try_recv().is_err(), "nobody has read yet");
+            let reader = BufReader::new(File::open(&path).unwrap());
+            assert_eq!(reader.lines().take(expected).map(Result::unwrap).count(), expected);
+            read.recv_timeout(PATIENCE).unwrap();
+        });
     }
 }

@@ -1,31 +1,105 @@
 //! A decision in words and figures, as JSON. Scores are shown x100.
+//!
+//! Borrowed from the record: of a thousand endpoints, a tree of JSON values would take megabytes a decision.
 
 use crate::decisions::Record;
 use kthena_core::scheduling::{Decision, Profile, Signals, Verdict};
-use serde_json::{Value, json};
+use serde::Serialize;
 
-/// `{number, time, requestId, target, model, outcome, scorers, picks, endpoints}`.
-pub(super) fn explain(record: &Record, profile: &Profile) -> Value {
-    let none = Decision { scorers: Vec::new(), verdicts: Vec::new(), picks: Vec::new() };
-    let decision = record.decision.as_ref().unwrap_or(&none);
-    let request_id = (!record.request_id.is_empty()).then_some(&record.request_id);
-    let scorers: Vec<_> =
-        decision.scorers.iter().map(|(name, weight)| json!({ "name": name, "weight": weight })).collect();
-    let endpoints = (0..).zip(&decision.verdicts).map(|(index, verdict)| {
-        let place = decision.picks.iter().position(|pick| *pick == index).map(|place| place + 1);
-        endpoint(decision, verdict, place, profile)
+/// How many endpoints of one decision are listed at most.
+pub(super) const MOST_ENDPOINTS: usize = 32;
+
+/// `{number, time, requestId, target, model, outcome, scorers, picks, endpoints, omitted}`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Explained<'a> {
+    number: u64,
+    time: String,
+    request_id: Option<&'a str>,
+    target: &'a str,
+    model: &'a str,
+    outcome: String,
+    scorers: Vec<Weighted>,
+    picks: Vec<&'a str>,
+    /// Picks in their order, then the others by their total, then those that were dropped.
+    endpoints: Vec<Candidate<'a>>,
+    /// How many endpoints are not listed.
+    omitted: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Weighted {
+    name: &'static str,
+    weight: f64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Candidate<'a> {
+    address: &'a str,
+    pod: &'a str,
+    pick: Option<usize>,
+    in_flight: u32,
+    signals: Option<Said>,
+    dropped_by: Option<&'static str>,
+    reason: Option<String>,
+    scores: Vec<Scored>,
+    total: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Scored {
+    scorer: &'static str,
+    score: f64,
+}
+
+/// What the engine said of itself; `null` for what it did not.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Said {
+    running: Option<u32>,
+    waiting: Option<u32>,
+    kv_cache_usage: Option<f64>,
+    ttft: Option<f64>,
+    tpot: Option<f64>,
+    asleep: bool,
+}
+
+/// Says what was decided, and why.
+pub(super) fn explain<'a>(record: &'a Record, profile: &Profile) -> Explained<'a> {
+    let decision = record.decision.as_ref();
+    let scorers = decision.map_or(&[][..], |decision| &decision.scorers);
+    let endpoints = decision.map(|decision| listed(decision, profile)).unwrap_or_default();
+    Explained {
+        number: record.number,
+        time: humantime::format_rfc3339_millis(record.time).to_string(),
+        request_id: (!record.request_id.is_empty()).then_some(&record.request_id),
+        target: &record.target,
+        model: &record.model,
+        outcome: outcome(record),
+        scorers: scorers.iter().map(|(name, weight)| Weighted { name, weight: *weight }).collect(),
+        picks: decision.into_iter().flat_map(Decision::addresses).map(|address| &**address).collect(),
+        omitted: decision.map_or(0, |decision| decision.verdicts.len()) - endpoints.len(),
+        endpoints,
+    }
+}
+
+/// The endpoints that tell the most.
+fn listed<'a>(decision: &'a Decision, profile: &Profile) -> Vec<Candidate<'a>> {
+    let mut all: Vec<_> = decision.verdicts.iter().map(|verdict| (None, verdict)).collect();
+    for (place, pick) in (1..).zip(&decision.picks) {
+        if let Some((of, _)) = all.get_mut(*pick) {
+            *of = Some(place);
+        }
+    }
+    // Stable: those that are equal stay as they were looked at.
+    all.sort_by(|(place, verdict), (other_place, other)| {
+        let group = |place: &Option<usize>, verdict: &Verdict| (place.is_none(), *place, verdict.dropped_by.is_some());
+        let by_group = group(place, verdict).cmp(&group(other_place, other));
+        by_group.then_with(|| other.total.total_cmp(&verdict.total))
     });
-    json!({
-        "number": record.number,
-        "time": humantime::format_rfc3339_millis(record.time).to_string(),
-        "requestId": request_id,
-        "target": record.target,
-        "model": record.model,
-        "outcome": outcome(record),
-        "scorers": scorers,
-        "picks": decision.addresses().map(|address| &**address).collect::<Vec<&str>>(),
-        "endpoints": endpoints.collect::<Vec<_>>(),
-    })
+    all.truncate(MOST_ENDPOINTS);
+    all.into_iter().map(|(place, verdict)| candidate(decision, verdict, place, profile)).collect()
 }
 
 /// The decision in a sentence.
@@ -46,32 +120,30 @@ fn outcome(record: &Record) -> String {
     }
 }
 
-fn endpoint(decision: &Decision, verdict: &Verdict, place: Option<usize>, profile: &Profile) -> Value {
+fn candidate<'a>(
+    decision: &'a Decision,
+    verdict: &'a Verdict,
+    pick: Option<usize>,
+    profile: &Profile,
+) -> Candidate<'a> {
     let scores = decision.scorers.iter().zip(&verdict.scores);
-    let scores: Vec<_> = scores.map(|((name, _), score)| json!({ "scorer": name, "score": shown(*score) })).collect();
-    json!({
-        "address": &*verdict.address,
-        "pod": &*verdict.pod,
-        "pick": place,
-        "inFlight": verdict.load.in_flight,
-        "signals": verdict.load.signals.as_ref().map(signals),
-        "droppedBy": verdict.dropped_by,
-        "reason": verdict.dropped_by.and_then(|name| profile.reason(name)),
-        "scores": scores,
-        "total": (verdict.dropped_by.is_none() || !verdict.scores.is_empty()).then_some(shown(verdict.total)),
-    })
+    Candidate {
+        address: &verdict.address,
+        pod: &verdict.pod,
+        pick,
+        in_flight: verdict.load.in_flight,
+        signals: verdict.load.signals.as_ref().map(signals),
+        dropped_by: verdict.dropped_by,
+        reason: verdict.dropped_by.and_then(|name| profile.reason(name)),
+        scores: scores.map(|((scorer, _), score)| Scored { scorer, score: shown(*score) }).collect(),
+        total: (verdict.dropped_by.is_none() || !verdict.scores.is_empty()).then_some(shown(verdict.total)),
+    }
 }
 
-/// What the engine said of itself; `null` for what it did not.
-pub(super) fn signals(signals: &Signals) -> Value {
-    json!({
-        "running": signals.running,
-        "waiting": signals.waiting,
-        "kvCacheUsage": signals.kv_cache_usage,
-        "ttft": signals.ttft,
-        "tpot": signals.tpot,
-        "asleep": signals.asleep,
-    })
+/// As it is shown.
+pub(super) fn signals(signals: &Signals) -> Said {
+    let Signals { running, waiting, kv_cache_usage, ttft, tpot, asleep } = *signals;
+    Said { running, waiting, kv_cache_usage, ttft, tpot, asleep }
 }
 
 /// x100, to two digits after the point.
@@ -83,6 +155,7 @@ fn shown(score: f64) -> f64 {
 mod tests {
     use super::*;
     use kthena_core::scheduling::{Endpoint, LeastRequest, Load, MaxWaiting, Request};
+    use serde_json::{Value, json};
     use std::time::{Duration, SystemTime};
 
     const REQUEST: Request<'static> = Request { target: "default/a", model: "m" };
@@ -108,28 +181,33 @@ mod tests {
         }
     }
 
+    fn told(record: &Record, profile: &Profile) -> Value {
+        serde_json::to_value(explain(record, profile)).unwrap()
+    }
+
     #[test]
     fn every_endpoint_s_verdict_is_told_in_figures_and_words() {
         let profile = Profile::new(vec![Box::new(MaxWaiting(10))], vec![(Box::new(LeastRequest), 2.0)]);
         let endpoints = [endpoint("p", 3, None), endpoint("q", 1, None), endpoint("r", 0, Some(12))];
         let decision = profile.decide(&REQUEST, &endpoints, &mut || 0);
-        let told = explain(&record(Some(decision)), &profile);
+        let told = told(&record(Some(decision)), &profile);
         let expected = json!({
             "number": 7, "time": "2023-11-14T22:13:20.123Z", "requestId": "id-1", "target": "default/a", "model": "m",
             "outcome": "default/q, then 1 to retry",
             "scorers": [{"name": "least-request", "weight": 2.0}],
             "picks": ["q:8000", "p:8000"],
             "endpoints": [
-                {"address": "p:8000", "pod": "default/p", "pick": 2, "inFlight": 3, "signals": null, "droppedBy": null,
-                 "reason": null, "scores": [{"scorer": "least-request", "score": 0.0}], "total": 0.0},
                 {"address": "q:8000", "pod": "default/q", "pick": 1, "inFlight": 1, "signals": null, "droppedBy": null,
                  "reason": null, "scores": [{"scorer": "least-request", "score": 66.67}], "total": 133.33},
+                {"address": "p:8000", "pod": "default/p", "pick": 2, "inFlight": 3, "signals": null, "droppedBy": null,
+                 "reason": null, "scores": [{"scorer": "least-request", "score": 0.0}], "total": 0.0},
                 {"address": "r:8000", "pod": "default/r", "pick": null, "inFlight": 0,
                  "signals": {"running": null, "waiting": 12, "kvCacheUsage": null, "ttft": null, "tpot": null,
                              "asleep": false},
                  "droppedBy": "least-request", "reason": "10 or more requests wait in its engine", "scores": [],
                  "total": null},
             ],
+            "omitted": 0,
         });
         assert_eq!(told, expected, "{told:#}");
     }
@@ -137,11 +215,27 @@ mod tests {
     #[test]
     fn a_decision_without_a_pick_says_why() {
         let profile = Profile::new(vec![Box::new(MaxWaiting(1))], vec![]);
-        let outcome = |decision| explain(&record(decision), &profile)["outcome"].as_str().unwrap().to_owned();
+        let outcome = |decision| told(&record(decision), &profile)["outcome"].as_str().unwrap().to_owned();
         let decide = |endpoints: &[Endpoint]| Some(profile.decide(&REQUEST, endpoints, &mut || 0));
         assert!(outcome(None).contains("nobody published this target"));
         assert!(outcome(decide(&[])).contains("has no endpoints"));
         assert!(outcome(decide(&[endpoint("p", 0, Some(1))])).contains("every endpoint was dropped"));
         assert_eq!(outcome(decide(&[endpoint("p", 0, None)])), "default/p and no other to retry");
+    }
+
+    #[test]
+    fn of_many_endpoints_the_picks_and_the_best_are_listed() {
+        let profile = Profile::new(vec![Box::new(MaxWaiting(10))], vec![(Box::new(LeastRequest), 1.0)]);
+        let waiting = |load| if load < 500 { Some(12) } else { None };
+        let endpoints: Vec<_> = (0..1000).map(|load| endpoint(&format!("e{load}"), load, waiting(load))).collect();
+        let told = told(&record(Some(profile.decide(&REQUEST, &endpoints, &mut || 0))), &profile);
+        let listed = told["endpoints"].as_array().unwrap();
+        assert_eq!((listed.len(), &told["omitted"]), (MOST_ENDPOINTS, &json!(1000 - MOST_ENDPOINTS)));
+        let picks = told["picks"].as_array().unwrap();
+        let first: Vec<_> = listed.iter().take(picks.len()).map(|endpoint| endpoint["address"].clone()).collect();
+        assert_eq!(first, *picks);
+        let pods: Vec<_> = listed.iter().map(|endpoint| endpoint["pod"].as_str().unwrap().to_owned()).collect();
+        let best: Vec<_> = (500..).take(MOST_ENDPOINTS).map(|load| format!("default/e{load}")).collect();
+        assert_eq!(pods, best);
     }
 }

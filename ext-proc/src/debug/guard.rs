@@ -16,6 +16,10 @@ use std::net::{IpAddr, SocketAddr};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
+/// Where links of other sites may lead: to the page, which starts nothing.
+const PAGES: [&str; 2] = ["/", "/debug/"];
 
 /// Of every answer: it may load, call and show what is here, and nothing else.
 const HEADERS: [(HeaderName, &str); 4] = [
@@ -32,7 +36,7 @@ const HEADERS: [(HeaderName, &str); 4] = [
 /// Refuses with 403 what a web site sent or asks under a name of its own; `listen` is where `routes` are served.
 pub fn guard(routes: Router, listen: SocketAddr) -> Router {
     routes.layer(from_fn(move |request: Request, next: Next| async move {
-        let mut answer: Response = match refusal(request.headers(), listen) {
+        let mut answer: Response = match refusal(request.uri().path(), request.headers(), listen) {
             None => next.run(request).await,
             Some(reason) => error(StatusCode::FORBIDDEN, reason),
         };
@@ -43,8 +47,8 @@ pub fn guard(routes: Router, listen: SocketAddr) -> Router {
     }))
 }
 
-/// Why a request with these headers is refused.
-fn refusal(headers: &HeaderMap, listen: SocketAddr) -> Option<String> {
+/// Why a request for this path with these headers is refused.
+fn refusal(path: &str, headers: &HeaderMap, listen: SocketAddr) -> Option<String> {
     let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let host = text(HOST).unwrap_or_default();
     if !ours(name_of(host), listen) {
@@ -56,9 +60,10 @@ fn refusal(headers: &HeaderMap, listen: SocketAddr) -> Option<String> {
     {
         return Some(format!("pages of `{origin}` may not ask this server"));
     }
-    // Following a link to the page is no harm.
+    // Following a link to the page is no harm; loading a profile as one, or in a frame, takes it.
+    let link = text(SEC_FETCH_MODE) == Some("navigate") && text(SEC_FETCH_DEST) == Some("document");
     let from_elsewhere = text(SEC_FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none");
-    if from_elsewhere && text(SEC_FETCH_MODE) != Some("navigate") {
+    if from_elsewhere && !(link && PAGES.contains(&path)) {
         return Some("pages of other sites may not ask this server".to_owned());
     }
     None
@@ -86,10 +91,14 @@ mod tests {
     use super::*;
 
     fn refused(listen: &str, headers: &[(&str, &str)]) -> bool {
+        refused_at("/", listen, headers)
+    }
+
+    fn refused_at(path: &str, listen: &str, headers: &[(&str, &str)]) -> bool {
         let headers = headers
             .iter()
             .map(|(name, value)| (HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap()));
-        refusal(&headers.collect(), listen.parse().unwrap()).is_some()
+        refusal(path, &headers.collect(), listen.parse().unwrap()).is_some()
     }
 
     #[test]
@@ -115,7 +124,14 @@ mod tests {
         };
         assert!(!with(&[("origin", "http://localhost:15000"), ("sec-fetch-site", "same-origin")]));
         assert!(!with(&[("sec-fetch-site", "none"), ("sec-fetch-mode", "navigate")]));
-        assert!(!with(&[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")]));
+        let link = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+        assert!(!with(&link));
+        assert!(with(&[link[0], link[1], ("sec-fetch-dest", "iframe")]));
+        assert!(with(&[link[0], link[1]]));
+        let local = [("host", "localhost:15000")];
+        let followed = |path: &str| refused_at(path, "127.0.0.1:15000", &[&local[..], &link[..]].concat());
+        assert!(!followed("/debug/"));
+        assert!(followed("/debug/pprof/profile") && followed("/debug/decisions"));
         assert!(with(&[("origin", "http://localhost:3000")]));
         assert!(with(&[("origin", "null")]));
         assert!(with(&[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors")]));

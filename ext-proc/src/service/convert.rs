@@ -11,6 +11,7 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{
 };
 use kthena_core::scheduling::{Decision, Request};
 use kthena_core::wire;
+use percent_encoding::percent_decode_str;
 use std::time::SystemTime;
 
 /// The client's, or Envoy's where the client sent none.
@@ -58,14 +59,19 @@ pub fn asked(message: &ProcessingRequest) -> Option<Asked> {
     for header in headers.headers.iter().flat_map(|map| &map.headers) {
         match header.key.as_str() {
             wire::TARGET => asked.target = value(header),
-            wire::UPSTREAM_MODEL => asked.model = value(header),
-            wire::MODEL => asked.client_model = value(header),
+            wire::UPSTREAM_MODEL => asked.model = name(header),
+            wire::MODEL => asked.client_model = name(header),
             wire::ROUTE => asked.route = value(header),
             REQUEST_ID => asked.request_id = value(header),
             _ => {}
         }
     }
     Some(asked)
+}
+
+/// A model's name, which the filter percent-encodes.
+fn name(header: &HeaderValue) -> String {
+    percent_decode_str(&value(header)).decode_utf8_lossy().into_owned()
 }
 
 /// Envoy fills one of the two, by its version and settings.
@@ -131,7 +137,7 @@ mod tests {
         let headers = vec![
             header(wire::TARGET, "default/a", ""),
             header(wire::UPSTREAM_MODEL, "", "m"),
-            header(wire::MODEL, "chat", ""),
+            header(wire::MODEL, "%E9%80%9A%25", ""),
             header(wire::ROUTE, "default/r", ""),
             header("user-agent", "x", ""),
             header(REQUEST_ID, "id-1", ""),
@@ -141,7 +147,7 @@ mod tests {
         let expected = Asked {
             target: "default/a".into(),
             model: "m".into(),
-            client_model: "chat".into(),
+            client_model: "通%".into(),
             route: "default/r".into(),
             request_id: "id-1".into(),
         };

@@ -1,6 +1,8 @@
 // The debug page. Names come from clients and manifests: they are only ever set as text, never as HTML.
 
 const KEPT = 200;
+/** How many earlier decisions are asked for. */
+const LATEST = 50;
 const EVERY = 2000;
 const CLOCK = { hour12: false, hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 };
 const $ = (selector) => document.querySelector(selector);
@@ -142,13 +144,13 @@ function explanation(decision) {
     ["TTFT", seconds(signals.ttft)], ["TPOT", seconds(signals.tpot)], ["asleep", signals.asleep ? "yes" : null],
   ].filter(([, value]) => value !== null && value !== undefined).map((pair) => pair.join(" ")).join(", ");
   const head = ["Pick", "Pod", "Address", "In flight", "Engine", "Score", "Total"];
-  const ranked = [...decision.endpoints].sort((a, b) => (a.pick ?? 99) - (b.pick ?? 99) || (b.total ?? -1) - (a.total ?? -1));
-  const body = ranked.map((endpoint) => row([
+  const body = decision.endpoints.map((endpoint) => row([
     cell(endpoint.pick), cell(endpoint.pod), cell(endpoint.address, "address"), number(endpoint.inFlight),
     cell(load(endpoint.signals)), cell(scored(endpoint)), number(endpoint.total),
   ], endpoint.droppedBy ? "dropped" : endpoint.pick === 1 ? "first" : ""));
   const table = make("table", [make("thead", [row(head.map((word) => make("th", word)))]), make("tbody", body)]);
-  const why = cell([make("p", decision.outcome, "quiet"), table]);
+  const more = decision.omitted ? [make("p", `and ${decision.omitted} more`, "quiet")] : [];
+  const why = cell([make("p", decision.outcome, "quiet"), table, ...more]);
   why.colSpan = 6;
   return row([why], "why");
 }
@@ -159,7 +161,7 @@ function shown(decision, isNew) {
   const isOpen = open.has(key(decision));
   const line = row([
     cell(time, "time"), cell(decision.model, "long"), cell(decision.target),
-    first ? cell(first.pod) : cell(decision.outcome, "warn"), number(decision.endpoints.length), cell(decision.requestId, "id long"),
+    first ? cell(first.pod) : cell(decision.outcome, "warn"), number(decision.endpoints.length + decision.omitted), cell(decision.requestId, "id long"),
   ], `decision${isOpen ? " open" : ""}${isNew ? " new" : ""}`);
   line.tabIndex = 0;
   line.setAttribute("aria-expanded", String(isOpen));
@@ -181,6 +183,9 @@ function showDecisions(newest = new Set()) {
   const some = wanted ? decisions.filter(has) : decisions;
   fill("#decisions", some.flatMap((decision) => shown(decision, newest.has(key(decision)))));
   $("#decisions .count").textContent = some.length || "";
+  $("#decisions .empty").textContent = wanted && decisions.length
+    ? `None of the ${decisions.length} shown here contain “${wanted}”.`
+    : "None yet: send a request, and it appears here as it is decided.";
 }
 
 /** Takes decisions in, the latest first, and forgets the oldest. */
@@ -206,27 +211,38 @@ function arrived(decision) {
   });
 }
 
+/** What was decided before, and while the feed was away. */
+async function catchUp() {
+  try {
+    take((await json(`/debug/decisions?limit=${LATEST}`)).decisions);
+    decisions.sort((a, b) => b.time.localeCompare(a.time) || b.number - a.number);
+    showDecisions();
+  } catch { /* the state says that the router is away */ }
+}
+
+let skipped = 0;
 function follow() {
   const feed = new EventSource("/debug/decisions/stream");
-  // What was decided before, and while the feed was away.
-  feed.addEventListener("open", async () => {
-    try {
-      const latest = (await json(`/debug/decisions?limit=${KEPT}`)).decisions;
-      take(latest);
-      decisions.sort((a, b) => b.time.localeCompare(a.time) || b.number - a.number);
-      showDecisions();
-    } catch { /* the feed says that the router is away */ }
+  feed.addEventListener("open", () => {
+    feedState("");
+    catchUp();
   });
   feed.addEventListener("decision", (event) => arrived(JSON.parse(event.data)));
-  let skipped = 0;
   feed.addEventListener("skipped", (event) => {
     skipped += Number(event.data);
-    $("#skipped").textContent = `${skipped} not shown: they came too fast`;
+    feedState("");
   });
   // The browser comes back by itself after a cut, and not after a refusal.
   feed.addEventListener("error", () => {
-    if (feed.readyState === EventSource.CLOSED) setTimeout(follow, EVERY);
+    if (feed.readyState !== EventSource.CLOSED) return;
+    feedState("feed refused (too many are open?): asking now and then");
+    if (!paused) catchUp();
+    setTimeout(follow, EVERY);
   });
+}
+
+function feedState(words) {
+  $("#skipped").textContent = words || (skipped ? `${skipped} not shown: they came too fast` : "");
 }
 
 $("#pause").addEventListener("click", () => {
@@ -237,5 +253,6 @@ $("#pause").addEventListener("click", () => {
 });
 $("#search").addEventListener("input", () => showDecisions());
 
+catchUp();
 follow();
 look();

@@ -20,6 +20,8 @@ fn table() -> String {
     let whereto = Whereto { model: "chat", route: "default/r", server: "default/s", upstream_model: "org/m" };
     let _underway = picker.live().begin(whereto, now);
     telemetry.observe(&served("chat", "default/r", "default/s"));
+    telemetry.scrape.failed("metrics", "timeout");
+    telemetry.scrape.took(std::time::Duration::from_millis(1));
     let mut table = "| Name | Type | Labels | |\n|---|---|---|---|\n".to_owned();
     for family in telemetry.gather(now) {
         let sample = &family.get_metric()[0];
