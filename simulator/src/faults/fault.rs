@@ -79,7 +79,8 @@ impl Fault {
             Value::Object(object) => object.keys().filter(|name| *name != "kind").cloned().collect(),
             _ => bail!("a fault is an object with the field kind"),
         };
-        let fault: Self = serde_json::from_value(value).context("not a fault")?;
+        // The cause names the field and what it accepts: one message, as a flag's error shows no more.
+        let fault: Self = serde_json::from_value(value).map_err(|cause| anyhow::anyhow!("not a fault: {cause}"))?;
         let takes = fault.kind.takes();
         for name in given {
             ensure!(takes.contains(&&*name), "{name}: {} takes {}", fault.kind.name(), takes.join(", "));
