@@ -63,6 +63,8 @@ impl Page {
             page.command(&format!("{domain}.enable"), json!({})).await;
         }
         page.command("Page.navigate", json!({ "url": url })).await;
+        // Navigating is answered before there is a document.
+        page.until("location.href !== 'about:blank' && document.readyState === 'complete'").await;
         page
     }
 
