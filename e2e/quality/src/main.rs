@@ -19,6 +19,7 @@ fn main() -> anyhow::Result<()> {
         if (system == 256 && which & 1 == 0) || (system == 4096 && which & 2 == 0) { continue; }
         let mk: Vec<(&str, Box<dyn Policy>)> = vec![
             ("random", Box::new(Random(3))),
+            ("homes", Box::new(Homes::new(3, system))),
             ("lr-then", Box::new(Upstream::new(3, &[Score::LeastRequestThen], false))),
             ("lr-then+prefix", Box::new(Upstream::new(3, &[Score::LeastRequestThen, Score::PrefixCache], false))),
             ("gpu", Box::new(Upstream::new(3, &[Score::GpuUsage], false))),
@@ -28,9 +29,9 @@ fn main() -> anyhow::Result<()> {
             ("prefix", Box::new(Upstream::new(3, &[Score::PrefixCache], false))),
             ("helm", Box::new(Upstream::helm_default(3))),
         ];
-        for (name, mut p) in mk.into_iter().take(if which & 4 != 0 { 3 } else { 99 }) {
+        for (name, mut p) in mk.into_iter().take(if which & 4 != 0 { 4 } else { 99 }) {
             let t = Instant::now();
-            let mut w = Prefixes::groups(256, prompts, Sizes { system, question: 2048, answer: 256 }, 1);
+            let mut w = Prefixes::groups(256, prompts, Sizes { system, question: if system == 4096 { a[8] as u32 } else { 2048 }, answer: 256 }, 1);
             let o = run(&engines, Clients { number: 300, rate: 800.0 }, &mut w, &mut *p, 1)?;
             let mean = |v: &[Duration]| v.iter().sum::<Duration>().as_secs_f64() / v.len() as f64;
             println!("{system:5} {name:16} {:6.2} req/s lat {:6.2} ttft {:6.2} hit {:.3} imb {:.2} pre {} shed {} [{:?}]", o.throughput(), mean(&o.latency), mean(&o.ttft), o.hit_rate(), o.imbalance(), o.preemptions, o.shed, t.elapsed());

@@ -1,6 +1,7 @@
 //! Which engine gets a request.
 
 mod evenly;
+mod homes;
 mod several;
 mod upstream;
 
@@ -11,6 +12,7 @@ use fastrand::Rng;
 use kthena_simulator::Snapshot;
 
 pub use evenly::{Random, RoundRobin};
+pub use homes::Homes;
 pub use several::Several;
 pub use upstream::{Score, Upstream};
 
