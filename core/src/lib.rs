@@ -10,7 +10,8 @@
 pub mod access_log;
 pub mod config;
 pub mod engine;
-pub mod inflight;
+pub mod fleet;
+pub mod latency;
 pub mod openai;
 pub mod reply;
 pub mod routing;
