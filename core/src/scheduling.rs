@@ -15,7 +15,7 @@ mod profile;
 mod scorer;
 
 pub use candidate::{Candidate, Endpoint, Request};
-pub use decision::{Decision, Verdict};
+pub use decision::{Decision, Saturated, Verdict};
 pub use filter::{DEFAULT_MAX_WAITING, Filter, MaxWaiting};
 pub use load::{Load, Signals, Snapshot};
 pub use lora::LoraSlots;
