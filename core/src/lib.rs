@@ -10,8 +10,10 @@
 pub mod access_log;
 pub mod config;
 pub mod engine;
-pub mod inflight;
+pub mod fleet;
+pub mod latency;
 pub mod openai;
+pub mod prefix;
 pub mod reply;
 pub mod routing;
 pub mod scheduling;

@@ -1,19 +1,24 @@
 //! Which endpoints serve a request: filters drop, scorers rank, a picker orders, a [`Decision`] explains.
 //!
 //! The framework knows no Kubernetes and no engine type, and compiles for wasm32 too: picking inside the
-//! filter is a later step. Scores are in [0, 1]; a profile sums them by weight.
+//! filter is a later step. Scores are in [0, 1]; a profile sums them by weight. What is known of the
+//! endpoints is kept by [`crate::fleet`].
 
+mod candidate;
 mod decision;
-mod endpoint;
 mod filter;
+mod load;
+mod lora;
 mod picker;
 mod plugin;
 mod profile;
 mod scorer;
 
-pub use decision::{Decision, Verdict};
-pub use endpoint::{Endpoint, Load, Request, Signals};
+pub use candidate::{Candidate, Endpoint, Request};
+pub use decision::{Decision, Saturated, Verdict};
 pub use filter::{DEFAULT_MAX_WAITING, Filter, MaxWaiting};
+pub use load::{Load, Signals, Snapshot};
+pub use lora::LoraSlots;
 pub use picker::{MAX_PICKS, MaxScore, Picker};
 pub use plugin::Plugin;
 pub use profile::{ASLEEP, Lap, Profile};

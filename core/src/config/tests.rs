@@ -1,5 +1,5 @@
 use super::*;
-use crate::scheduling::{Endpoint, Load, Request, Signals};
+use crate::scheduling::{Candidate, Endpoint, Load, Request, Signals};
 
 fn parse(json: &str) -> Result<RouterConfiguration, String> {
     serde_json::from_str(json).map_err(|error| error.to_string())
@@ -36,9 +36,10 @@ fn picked(arguments: &str, waiting: u32) -> (bool, Vec<String>) {
     );
     let compiled = parse(&json).unwrap().compile().unwrap();
     let signals = Signals { waiting: Some(waiting), ..Signals::default() };
-    let load = Load { in_flight: 0, signals: Some(signals) };
-    let endpoint = Endpoint { address: "a:1".into(), pod: "ns/a".into(), load, models: None };
-    let decision = compiled.profile.decide(&Request { target: "t", model: "m" }, &[endpoint], &mut || 0);
+    let load = Load { signals: Some(signals), ..Load::default() };
+    let endpoints = [Endpoint { address: "a:1".into(), pod: "ns/a".into() }].into();
+    let candidates = [Candidate { load, ..Candidate::default() }];
+    let decision = compiled.profile.decide(&Request::default(), &endpoints, &candidates, &mut || 0);
     (!decision.picks.is_empty(), compiled.problems)
 }
 

@@ -1,33 +1,47 @@
 //! What was decided, and why.
 
-use super::{Endpoint, Load, MAX_PICKS};
+use super::{Candidate, Endpoint, Load, MAX_PICKS};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The endpoints for a request, best first, with every verdict and score behind the order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
-    /// Names of the scorers and their weights, in the order of [`Verdict::scores`].
-    pub scorers: Vec<(&'static str, f64)>,
-    /// One for every endpoint that was looked at.
+    /// Names of the scorers and their weights.
+    pub scorers: Arc<[(&'static str, f64)]>,
+    /// Those that were looked at.
+    pub endpoints: Arc<[Endpoint]>,
+    /// One for every endpoint, in their order.
     pub verdicts: Vec<Verdict>,
-    /// Indexes into `verdicts`: the first try, then the retries.
+    /// As many for every endpoint as there are scorers; see [`Decision::scores`].
+    pub(super) scores: Vec<f64>,
+    /// Indexes into `endpoints`: the first try, then the retries.
     pub picks: Vec<usize>,
+    /// Set when filters dropped every endpoint: nobody may serve now.
+    pub saturated: Option<Saturated>,
+}
+
+/// Why nobody may serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Saturated {
+    /// The filter that left none.
+    pub by: &'static str,
+    /// When it is worth to ask again: whole seconds, at least one.
+    pub retry_after: Duration,
 }
 
 /// What became of one endpoint.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict {
-    /// `ip:port`
-    pub address: Arc<str>,
-    /// `namespace/name`
-    pub pod: Arc<str>,
     /// What it was judged by.
     pub load: Load,
+    /// Share of the prompt in its cache, in [0, 1] ([`Candidate::matched`]).
+    pub matched: f64,
     /// The filter that dropped it, if one did, or [`super::ASLEEP`].
     pub dropped_by: Option<&'static str>,
-    /// In [0, 1], one a scorer; empty when dropped, unless it is ranked all the same ([`super::Profile::decide`]).
-    pub scores: Vec<f64>,
-    /// The weighted sum.
+    /// Whether it was scored. What was dropped is not, unless it is ranked all the same ([`super::Profile::decide`]).
+    pub scored: bool,
+    /// The weighted sum of its scores.
     pub total: f64,
 }
 
@@ -36,7 +50,16 @@ pub struct Verdict {
 impl Decision {
     /// Addresses in order.
     pub fn addresses(&self) -> impl Iterator<Item = &Arc<str>> + Clone {
-        self.picks.iter().filter_map(|pick| self.verdicts.get(*pick)).map(|verdict| &verdict.address)
+        self.picks.iter().filter_map(|pick| self.endpoints.get(*pick)).map(|endpoint| &endpoint.address)
+    }
+
+    /// Scores of an endpoint in [0, 1], one a scorer; empty where it was not scored.
+    pub fn scores(&self, endpoint: usize) -> &[f64] {
+        let count = self.scorers.len();
+        if !self.verdicts.get(endpoint).is_some_and(|verdict| verdict.scored) {
+            return &[];
+        }
+        self.scores.get(endpoint * count..(endpoint + 1) * count).unwrap_or_default()
     }
 
     /// The value of [`crate::wire::DESTINATION`]: addresses in order, separated by commas.
@@ -65,14 +88,7 @@ fn joined<'a>(addresses: impl Iterator<Item = &'a Arc<str>>) -> String {
 // === impl Verdict ===
 
 impl Verdict {
-    pub(super) fn of(endpoint: &Endpoint) -> Self {
-        Self {
-            address: Arc::clone(&endpoint.address),
-            pod: Arc::clone(&endpoint.pod),
-            load: endpoint.load,
-            dropped_by: None,
-            scores: Vec::new(),
-            total: 0.0,
-        }
+    pub(super) fn of(candidate: &Candidate<'_>) -> Self {
+        Self { load: candidate.load, matched: candidate.matched, dropped_by: None, scored: false, total: 0.0 }
     }
 }

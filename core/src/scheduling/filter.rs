@@ -1,14 +1,15 @@
 //! Plugins that drop endpoints.
 
-use super::{Endpoint, Request};
+use super::{Candidate, Request};
 
 /// Drops endpoints that must not serve a request.
 pub trait Filter: Send + Sync {
     /// Its name in the configuration file.
     fn name(&self) -> &'static str;
 
-    /// Whether the endpoint may serve the request.
-    fn keep(&self, request: &Request<'_>, endpoint: &Endpoint) -> bool;
+    /// Takes back `keep` of those that must not serve; it has the candidates' length, and is false where an earlier
+    /// filter dropped one.
+    fn filter(&self, request: &Request<'_>, candidates: &[Candidate<'_>], keep: &mut [bool]);
 
     /// Why it drops what it drops, for a person: a clause such as `10 or more requests wait in its engine`.
     fn reason(&self) -> String;
@@ -30,9 +31,10 @@ impl Filter for MaxWaiting {
         "least-request"
     }
 
-    fn keep(&self, _: &Request<'_>, endpoint: &Endpoint) -> bool {
-        let waiting = endpoint.load.signals.and_then(|signals| signals.waiting);
-        waiting.is_none_or(|waiting| waiting < self.0)
+    fn filter(&self, _: &Request<'_>, candidates: &[Candidate<'_>], keep: &mut [bool]) {
+        for (candidate, keep) in candidates.iter().zip(keep) {
+            *keep &= candidate.load.waiting().is_none_or(|waiting| waiting < self.0);
+        }
     }
 
     fn reason(&self) -> String {

@@ -1,7 +1,13 @@
 //! Filters, then weighted scorers, then one picker.
 
-use super::{Decision, Endpoint, Filter, LeastRequest, MaxScore, Picker, Random, Request, Scorer, Verdict};
+use super::{
+    Candidate, Decision, Endpoint, Filter, LeastRequest, Load, MaxScore, Picker, Random, Request, Saturated, Scorer,
+    Verdict,
+};
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// What the built-in rule is called in verdicts: an engine asleep answers health checks and no request.
 pub const ASLEEP: &str = "asleep";
@@ -20,7 +26,9 @@ pub enum Lap {
 /// A way of choosing.
 pub struct Profile {
     filters: Vec<Box<dyn Filter>>,
-    scorers: Vec<(Box<dyn Scorer>, f64)>,
+    scorers: Vec<Box<dyn Scorer>>,
+    /// Names and weights, in the scorers' order.
+    weights: Arc<[(&'static str, f64)]>,
     picker: Box<dyn Picker>,
 }
 
@@ -29,7 +37,14 @@ pub struct Profile {
 impl Profile {
     /// Filters run in order; scorers come with their weights. Without scorers all endpoints tie, and serve.
     pub fn new(filters: Vec<Box<dyn Filter>>, scorers: Vec<(Box<dyn Scorer>, f64)>) -> Self {
-        Self { filters, scorers, picker: Box::new(MaxScore) }
+        let weights = scorers.iter().map(|(scorer, weight)| (scorer.name(), *weight)).collect();
+        let scorers = scorers.into_iter().map(|(scorer, _)| scorer).collect();
+        Self { filters, scorers, weights, picker: Box::new(MaxScore) }
+    }
+
+    /// Whether a plugin of that name ranks.
+    pub fn scores_by(&self, name: &str) -> bool {
+        self.weights.iter().any(|(scorer, _)| *scorer == name)
     }
 
     /// Why `dropped_by` of a verdict drops an endpoint ([`Filter::reason`]); `None` for what is not part of this
@@ -41,69 +56,113 @@ impl Profile {
         self.filters.iter().find(|filter| filter.name() == dropped_by).map(|filter| filter.reason())
     }
 
-    /// Chooses among `endpoints`.
+    /// Chooses among `endpoints`; `candidates` says of each, in their order, what is known.
     ///
     /// Before the filters, endpoints asleep go ([`ASLEEP`]) while there is one awake, even if the filters will
     /// drop that one; when all sleep, all stay.
     ///
-    /// When every endpoint was dropped the decision lists no pick, and whoever balances instead knows nothing of
-    /// sleep. So if some of them are asleep and the filters dropped every one that is awake, those awake are ranked
-    /// as if there were no filter; their verdicts keep both `dropped_by` and scores.
-    pub fn decide(&self, request: &Request<'_>, endpoints: &[Endpoint], random: &mut Random<'_>) -> Decision {
-        self.decide_by_laps(request, endpoints, random, &mut |_| ())
+    /// When every endpoint was dropped the decision lists no pick and is [`Decision::saturated`].
+    pub fn decide(
+        &self,
+        request: &Request<'_>,
+        endpoints: &Arc<[Endpoint]>,
+        candidates: &[Candidate<'_>],
+        random: &mut Random<'_>,
+    ) -> Decision {
+        self.decide_by_laps(request, endpoints, candidates, random, &mut |_| ())
     }
 
     /// As [`Profile::decide`]; `lap` hears the end of each step, every plugin's once, in order.
     pub fn decide_by_laps(
         &self,
         request: &Request<'_>,
-        endpoints: &[Endpoint],
+        endpoints: &Arc<[Endpoint]>,
+        candidates: &[Candidate<'_>],
         random: &mut Random<'_>,
         lap: &mut dyn FnMut(Lap),
     ) -> Decision {
-        let mut verdicts: Vec<Verdict> = endpoints.iter().map(Verdict::of).collect();
-        let any_awake = endpoints.iter().any(|endpoint| !endpoint.load.asleep());
-        for (endpoint, verdict) in endpoints.iter().zip(&mut verdicts) {
-            verdict.dropped_by = (any_awake && endpoint.load.asleep()).then_some(ASLEEP);
-        }
+        let mut verdicts: Vec<Verdict> = candidates.iter().map(Verdict::of).collect();
+        let any_awake = candidates.iter().any(|candidate| !candidate.load.asleep());
+        let mut keep: Vec<bool> = candidates.iter().map(|candidate| !(any_awake && candidate.load.asleep())).collect();
+        dropped(&mut verdicts, &keep, ASLEEP);
         lap(Lap::Start);
+        let mut emptied_by = None;
         for filter in &self.filters {
-            let left = endpoints.iter().zip(&mut verdicts).filter(|(_, verdict)| verdict.dropped_by.is_none());
-            for (endpoint, verdict) in left {
-                verdict.dropped_by = (!filter.keep(request, endpoint)).then(|| filter.name());
+            filter.filter(request, candidates, &mut keep);
+            dropped(&mut verdicts, &keep, filter.name());
+            if emptied_by.is_none() && !keep.contains(&true) {
+                emptied_by = Some(filter.name());
             }
             lap(Lap::Filter(filter.name()));
         }
-        let where_dropped = |by: fn(Option<&'static str>) -> bool| -> Vec<usize> {
-            verdicts.iter().enumerate().filter(|(_, v)| by(v.dropped_by)).map(|(index, _)| index).collect()
+        let left: Vec<usize> = (0..).zip(&keep).filter(|(_, keep)| **keep).map(|(index, _)| index).collect();
+        // Most often nobody was dropped.
+        let kept: Cow<'_, [Candidate<'_>]> = match left.len() == candidates.len() {
+            true => candidates.into(),
+            false => left.iter().filter_map(|index| candidates.get(*index)).copied().collect(),
         };
-        let mut kept = where_dropped(|by| by.is_none());
-        if kept.is_empty() && verdicts.iter().any(|verdict| verdict.dropped_by == Some(ASLEEP)) {
-            kept = where_dropped(|by| by != Some(ASLEEP));
-        }
-        let candidates: Vec<&Endpoint> = kept.iter().filter_map(|index| endpoints.get(*index)).collect();
 
-        let mut totals = vec![0.0; candidates.len()];
-        let mut scores = vec![0.0; candidates.len()];
+        let count = self.scorers.len();
+        let mut totals = vec![0.0; kept.len()];
+        let mut column = vec![0.0; kept.len()];
+        let mut scores = vec![0.0; candidates.len() * count];
         lap(Lap::Start);
-        for (scorer, weight) in &self.scorers {
-            scores.fill(0.0);
-            scorer.score(request, &candidates, random, &mut scores);
-            for ((index, score), total) in kept.iter().zip(&scores).zip(&mut totals) {
-                let score = score.clamp(0.0, 1.0);
+        for (place, (scorer, (_, weight))) in self.scorers.iter().zip(&*self.weights).enumerate() {
+            column.fill(0.0);
+            scorer.score(request, &kept, random, &mut column);
+            for ((index, score), total) in left.iter().zip(&column).zip(&mut totals) {
+                // What is no number is no reason to prefer anyone.
+                let score = if score.is_nan() { 0.0 } else { score.clamp(0.0, 1.0) };
                 *total += weight * score;
-                if let Some(verdict) = verdicts.get_mut(*index) {
-                    verdict.scores.push(score);
-                    verdict.total = *total;
+                if let Some(cell) = scores.get_mut(index * count + place) {
+                    *cell = score;
                 }
             }
             lap(Lap::Scorer(scorer.name()));
         }
+        for (index, total) in left.iter().zip(&totals) {
+            if let Some(verdict) = verdicts.get_mut(*index) {
+                (verdict.scored, verdict.total) = (true, *total);
+            }
+        }
 
-        let picks = self.picker.pick(&totals, random).into_iter().filter_map(|pick| kept.get(pick).copied()).collect();
-        let scorers = self.scorers.iter().map(|(scorer, weight)| (scorer.name(), *weight)).collect();
-        Decision { scorers, verdicts, picks }
+        let picks: Vec<usize> =
+            self.picker.pick(&totals, random).into_iter().filter_map(|pick| left.get(pick).copied()).collect();
+        let saturated = emptied_by.filter(|_| !verdicts.is_empty());
+        let saturated = saturated.map(|by| Saturated { by, retry_after: retry_after(&verdicts) });
+        Decision {
+            scorers: Arc::clone(&self.weights),
+            endpoints: Arc::clone(endpoints),
+            verdicts,
+            scores,
+            picks,
+            saturated,
+        }
     }
+}
+
+/// Notes who dropped what is not kept any more.
+fn dropped(verdicts: &mut [Verdict], keep: &[bool], by: &'static str) {
+    for (verdict, keep) in verdicts.iter_mut().zip(keep) {
+        if !keep && verdict.dropped_by.is_none() {
+            verdict.dropped_by = Some(by);
+        }
+    }
+}
+
+/// When it is worth to ask again, in whole seconds: once the shortest queue of an engine that is awake has a place.
+///
+/// A queue of w behind r that run, each taking d seconds, moves up by one every d / r. Without figures, or with
+/// figures that say less, a second; a minute at the most.
+fn retry_after(verdicts: &[Verdict]) -> Duration {
+    let wait = |load: &Load| {
+        let running = f64::from(load.signals?.running?.max(1));
+        Some(f64::from(load.waiting()?) * load.duration? / running)
+    };
+    let awake = verdicts.iter().map(|verdict| &verdict.load).filter(|load| !load.asleep());
+    let shortest = awake.filter_map(wait).min_by(f64::total_cmp).unwrap_or(1.0);
+    // An engine must not be asked for before its next scrape says more.
+    Duration::from_secs(shortest.ceil().clamp(1.0, 60.0) as u64)
 }
 
 impl Default for Profile {
@@ -116,7 +175,7 @@ impl fmt::Debug for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Profile")
             .field("filters", &self.filters.iter().map(|filter| filter.name()).collect::<Vec<_>>())
-            .field("scorers", &self.scorers.iter().map(|(s, weight)| (s.name(), weight)).collect::<Vec<_>>())
+            .field("scorers", &self.weights)
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 //! Plugins that rank endpoints.
 
-use super::{Endpoint, Random, Request};
+use super::{Candidate, Random, Request};
 
 /// Ranks endpoints that passed every filter.
 pub trait Scorer: Send + Sync {
@@ -8,7 +8,7 @@ pub trait Scorer: Send + Sync {
     fn name(&self) -> &'static str;
 
     /// Writes a score in [0, 1] for each candidate, 1 being best; `scores` has their length.
-    fn score(&self, request: &Request<'_>, candidates: &[&Endpoint], random: &mut Random<'_>, scores: &mut [f64]);
+    fn score(&self, request: &Request<'_>, candidates: &[Candidate<'_>], random: &mut Random<'_>, scores: &mut [f64]);
 }
 
 /// The fewer requests ([`super::Load::requests`]), the better: an idle candidate scores 1, the busiest 0, and all
@@ -27,10 +27,10 @@ impl Scorer for LeastRequest {
         "least-request"
     }
 
-    fn score(&self, _: &Request<'_>, candidates: &[&Endpoint], _: &mut Random<'_>, scores: &mut [f64]) {
-        let busiest = candidates.iter().map(|endpoint| endpoint.load.requests()).max().unwrap_or(0);
-        for (endpoint, score) in candidates.iter().zip(scores) {
-            *score = if busiest == 0 { 1.0 } else { 1.0 - f64::from(endpoint.load.requests()) / f64::from(busiest) };
+    fn score(&self, _: &Request<'_>, candidates: &[Candidate<'_>], _: &mut Random<'_>, scores: &mut [f64]) {
+        let busiest = candidates.iter().map(|candidate| candidate.load.requests()).max().unwrap_or(0);
+        for (candidate, score) in candidates.iter().zip(scores) {
+            *score = if busiest == 0 { 1.0 } else { 1.0 - f64::from(candidate.load.requests()) / f64::from(busiest) };
         }
     }
 }
@@ -42,7 +42,7 @@ impl Scorer for RandomScore {
         "random"
     }
 
-    fn score(&self, _: &Request<'_>, _: &[&Endpoint], random: &mut Random<'_>, scores: &mut [f64]) {
+    fn score(&self, _: &Request<'_>, _: &[Candidate<'_>], random: &mut Random<'_>, scores: &mut [f64]) {
         for score in scores {
             // The upper 53 bits fill a double's mantissa: uniform in [0, 1).
             *score = (random() >> 11) as f64 / (1u64 << 53) as f64;

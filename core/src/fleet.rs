@@ -1,0 +1,197 @@
+//! What is known of all engines, and the picks that follow from it.
+//!
+//! One value holds what a pick must see at once: who has what in flight, what engines said last, how fast they
+//! were, whose cache holds which prompt. Deciding and counting are one step, so that two requests at once do not
+//! see the same idle endpoint. Nothing here waits or reads a clock: whoever owns it does.
+//!
+//! An endpoint keeps its place ([`Slot`]) for as long as it is published or has requests in flight, so that counts
+//! outlive its absence: one that comes back is not thought idle.
+
+mod dispatch;
+mod engine;
+#[cfg(test)]
+mod tests;
+
+pub use dispatch::{Dispatch, Ended};
+
+use crate::engine::{Model, Observation};
+use crate::scheduling::{Candidate, Decision, Endpoint, Lap, Load, Profile, Random, Request, Snapshot};
+use dispatch::Pending;
+use engine::Engine;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The place of an endpoint in the fleet; another one may have it later.
+pub type Slot = u32;
+
+/// All engines, and the pools that they serve.
+#[derive(Debug, Default)]
+pub struct Fleet {
+    engines: Vec<Engine>,
+    free: Vec<Slot>,
+    by_address: HashMap<Arc<str>, Slot>,
+    pools: HashMap<String, Pool>,
+    pending: Pending,
+    in_flight: u64,
+}
+
+/// An endpoint, for people.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// `ip:port`
+    pub address: Arc<str>,
+    /// `namespace/name`
+    pub pod: Arc<str>,
+    /// What it is doing now.
+    pub load: Load,
+    /// The models and adapters that it serves; `None` when it never said.
+    pub models: Option<Arc<Vec<Model>>>,
+}
+
+/// The endpoints of one target.
+#[derive(Debug)]
+struct Pool {
+    endpoints: Arc<[Endpoint]>,
+    slots: Vec<Slot>,
+}
+
+// === impl Fleet ===
+
+impl Fleet {
+    /// Replaces the targets and their endpoints. What is known of an endpoint stays known while the same Pod is at
+    /// its address; requests in flight count on whatever becomes of it.
+    pub fn publish<'a>(&mut self, pools: impl IntoIterator<Item = (&'a str, Vec<Endpoint>)>) {
+        self.engines.iter_mut().for_each(|engine| engine.published = false);
+        let pools = pools.into_iter().map(|(target, endpoints)| {
+            let slots = endpoints.iter().map(|endpoint| self.place(endpoint)).collect();
+            (target.to_owned(), Pool { endpoints: endpoints.into(), slots })
+        });
+        self.pools = pools.collect();
+        for slot in 0..self.engines.len() as Slot {
+            self.vacate(slot);
+        }
+    }
+
+    /// Decides for a request; `None` for a target that nobody published.
+    ///
+    /// The first pick is in flight until its [`Dispatch`] is handed back to [`Fleet::end`]. `key` is the request's
+    /// own, under which [`Fleet::completed`] hears of its end; `lap` hears the end of each step.
+    pub fn pick(
+        &mut self,
+        profile: &Profile,
+        request: &Request<'_>,
+        key: Option<u64>,
+        now: Duration,
+        random: &mut Random<'_>,
+        lap: &mut dyn FnMut(Lap),
+    ) -> Option<(Decision, Option<Dispatch>)> {
+        let pool = self.pools.get(request.target)?;
+        let candidates: Vec<Candidate<'_>> =
+            pool.slots.iter().filter_map(|slot| self.engines.get(*slot as usize)).map(|e| e.candidate(now)).collect();
+        let decision = profile.decide_by_laps(request, &pool.endpoints, &candidates, random, lap);
+        let first = decision.picks.first().and_then(|pick| pool.slots.get(*pick)).copied();
+        let dispatch = first.map(|slot| self.dispatch(slot, request, key));
+        Some((decision, dispatch))
+    }
+
+    /// A request is over, whatever ended it.
+    pub fn end(&mut self, dispatch: Dispatch) {
+        let Some(engine) = self.engines.get_mut(dispatch.slot as usize) else { return };
+        engine.in_flight = engine.in_flight.saturating_sub(1);
+        engine.tokens = engine.tokens.saturating_sub(dispatch.tokens.into());
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.vacate(dispatch.slot);
+    }
+
+    /// How a request ended, which is known some time after [`Fleet::end`].
+    pub fn completed(&mut self, ended: &Ended<'_>, now: Duration) {
+        let served = ended.address.and_then(|address| self.by_address.get(address)).copied();
+        if let Some(engine) = served.and_then(|slot| self.engines.get_mut(slot as usize)) {
+            engine.completed(ended, now);
+        }
+        let Some(_pending) = ended.key.and_then(|key| self.pending.take(key)) else { return };
+    }
+
+    /// An engine said something of itself. `before` is what was in flight there when it was asked.
+    pub fn observe(&mut self, address: &str, observation: Option<Observation>, before: Snapshot) {
+        let Some(slot) = self.by_address.get(address).copied() else { return };
+        let Some(engine) = self.engines.get_mut(slot as usize) else { return };
+        engine.observe(observation, before);
+    }
+
+    /// An engine listed its models.
+    pub fn list(&mut self, address: &str, models: Arc<Vec<Model>>) {
+        let slot = self.by_address.get(address).copied();
+        if let Some(engine) = slot.and_then(|slot| self.engines.get_mut(slot as usize)) {
+            engine.models = Some(models);
+        }
+    }
+
+    /// What is in flight at an address.
+    pub fn in_flight_at(&self, address: &str) -> Snapshot {
+        let slot = self.by_address.get(address);
+        slot.and_then(|slot| self.engines.get(*slot as usize)).map(Engine::snapshot).unwrap_or_default()
+    }
+
+    /// Requests in flight by address, in no order, and their sum.
+    pub fn in_flight(&self) -> (Vec<(Arc<str>, u32)>, u64) {
+        let busy = self.engines.iter().filter(|engine| engine.in_flight > 0);
+        (busy.map(|engine| (Arc::clone(&engine.endpoint.address), engine.in_flight)).collect(), self.in_flight)
+    }
+
+    /// Every target with its endpoints and what is known of them, in no order.
+    pub fn endpoints(&self, now: Duration) -> Vec<(String, Vec<Seen>)> {
+        let seen = |slot: &Slot| self.engines.get(*slot as usize).map(|engine| engine.seen(now));
+        self.pools.iter().map(|(target, pool)| (target.clone(), pool.slots.iter().filter_map(seen).collect())).collect()
+    }
+
+    fn dispatch(&mut self, slot: Slot, request: &Request<'_>, key: Option<u64>) -> Dispatch {
+        if let Some(engine) = self.engines.get_mut(slot as usize) {
+            engine.in_flight += 1;
+            engine.tokens += u64::from(request.tokens);
+            engine.send(request.model);
+            self.in_flight += 1;
+        }
+        if let Some(key) = key {
+            self.pending.put(key, slot, request.prefix);
+        }
+        Dispatch { slot, tokens: request.tokens }
+    }
+
+    /// The place of an endpoint, a new one where it has none.
+    fn place(&mut self, endpoint: &Endpoint) -> Slot {
+        let slot = match self.by_address.get(&endpoint.address) {
+            Some(slot) => *slot,
+            None => {
+                let slot = self.free.pop().unwrap_or_else(|| {
+                    self.engines.push(Engine::default());
+                    (self.engines.len() - 1) as Slot
+                });
+                self.by_address.insert(Arc::clone(&endpoint.address), slot);
+                slot
+            }
+        };
+        if let Some(engine) = self.engines.get_mut(slot as usize) {
+            if engine.endpoint != *endpoint {
+                engine.replace(endpoint);
+            }
+            engine.published = true;
+        }
+        slot
+    }
+
+    /// Gives a place back that nobody is published at and nothing is in flight to.
+    fn vacate(&mut self, slot: Slot) {
+        let Some(engine) = self.engines.get_mut(slot as usize) else { return };
+        if engine.published || engine.endpoint.address.is_empty() {
+            return;
+        }
+        engine.forget();
+        if engine.in_flight == 0 {
+            self.by_address.remove(&engine.endpoint.address);
+            *engine = Engine::default();
+            self.free.push(slot);
+        }
+    }
+}

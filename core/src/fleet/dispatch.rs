@@ -1,0 +1,87 @@
+//! Requests on their way, and how they ended.
+
+use super::Slot;
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+/// So many hashes of prompts are kept for requests whose end is not told yet: 16 MB.
+const MOST_HASHES: usize = 1 << 21;
+
+/// So many requests whose end is not told yet are remembered.
+const MOST_REQUESTS: usize = 1 << 16;
+
+/// A request in flight; [`super::Fleet::end`] takes it back.
+#[derive(Debug)]
+#[must_use = "it is in flight until it is handed back"]
+pub struct Dispatch {
+    pub(super) slot: Slot,
+    pub(super) tokens: u32,
+}
+
+/// How a request ended, as the access log tells it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ended<'a> {
+    /// The one that [`super::Fleet::pick`] was given.
+    pub key: Option<u64>,
+    /// `ip:port` of who served it last; `None` when nobody was reached.
+    pub address: Option<&'a str>,
+    /// What the client got; 0 when it went away before it got any.
+    pub status: u16,
+    /// From when the engine was asked to the first token.
+    pub ttft: Option<Duration>,
+    /// Mean time between tokens.
+    pub tpot: Option<Duration>,
+    /// From when the engine was asked to the end.
+    pub duration: Option<Duration>,
+}
+
+/// What was dispatched and is not told of yet, oldest first; when it is too much the oldest is forgotten, which
+/// costs accuracy and nothing else.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    by_key: HashMap<u64, Sent>,
+    order: VecDeque<u64>,
+    hashes: usize,
+}
+
+/// A request that was dispatched.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) slot: Slot,
+    pub(super) prefix: Box<[u64]>,
+}
+
+// === impl Ended ===
+
+impl Ended<'_> {
+    /// Whether an engine answered it as it was asked to.
+    pub(super) fn served(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
+// === impl Pending ===
+
+impl Pending {
+    pub(super) fn put(&mut self, key: u64, slot: Slot, prefix: &[u64]) {
+        self.hashes += prefix.len();
+        self.order.push_back(key);
+        if let Some(same) = self.by_key.insert(key, Sent { slot, prefix: prefix.into() }) {
+            self.hashes -= same.prefix.len();
+        }
+        while self.hashes > MOST_HASHES || self.order.len() > MOST_REQUESTS {
+            let Some(oldest) = self.order.pop_front() else { return };
+            self.take(oldest);
+        }
+    }
+
+    pub(super) fn take(&mut self, key: u64) -> Option<Sent> {
+        let sent = self.by_key.remove(&key)?;
+        self.hashes -= sent.prefix.len();
+        // Most of what is told was dispatched lately: those told before it are found at the front and dropped.
+        while self.order.front().is_some_and(|oldest| !self.by_key.contains_key(oldest)) {
+            self.order.pop_front();
+        }
+        Some(sent)
+    }
+}

@@ -1,0 +1,40 @@
+//! What is chosen from, and for what.
+
+use super::{Load, LoraSlots};
+use crate::engine::Model;
+use std::sync::Arc;
+
+/// One address that serves a target's model: who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `ip:port` (`[ip]:port` for IPv6), as Envoy knows it.
+    pub address: Arc<str>,
+    /// `namespace/name` of the Pod behind it.
+    pub pod: Arc<str>,
+}
+
+/// What of an endpoint the plugins may look at.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Candidate<'a> {
+    /// What it is doing now.
+    pub load: Load,
+    /// Share of the request's prompt that it has in its KV cache as far as we know, in [0, 1].
+    pub matched: f64,
+    /// The models and adapters that it serves; `None` when it never said.
+    pub models: Option<&'a [Model]>,
+    /// The adapters in its slots.
+    pub lora: Option<&'a LoraSlots>,
+}
+
+/// What of a request the plugins may look at.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Request<'a> {
+    /// `namespace/name` of the ModelServer.
+    pub target: &'a str,
+    /// The name that the engine is asked for.
+    pub model: &'a str,
+    /// Tokens of its prompt, estimated; 0 when nobody said.
+    pub tokens: u32,
+    /// The hash chain of its prompt ([`crate::prefix`]), first block first; empty when there is none.
+    pub prefix: &'a [u64],
+}

@@ -1,0 +1,85 @@
+//! What an endpoint is doing now, from what we know at once and what its engine said a while ago.
+
+/// What is known of one endpoint's work.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Load {
+    /// Requests that we sent and that have not ended.
+    pub in_flight: u32,
+    /// Tokens of their prompts, estimated.
+    pub tokens: u32,
+    /// What the engine says of itself; `None` when it never said, or too long ago.
+    pub signals: Option<Signals>,
+    /// What we had in flight when it said so.
+    pub then: Snapshot,
+    /// Time to first token of our own requests there, in seconds ([`crate::latency`]).
+    pub ttft: Option<f64>,
+    /// Time per output token of our own requests there, in seconds.
+    pub tpot: Option<f64>,
+    /// How long our own requests take there, in seconds.
+    pub duration: Option<f64>,
+}
+
+/// What we had in flight at an endpoint at some time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Requests.
+    pub in_flight: u32,
+    /// Tokens of their prompts.
+    pub tokens: u32,
+}
+
+/// What an engine's own metrics say, at the last scrape; `None` for what they do not.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Signals {
+    /// Requests that generate.
+    pub running: Option<u32>,
+    /// Requests that wait for a place.
+    pub waiting: Option<u32>,
+    /// Share of the KV cache in use, in [0, 1].
+    pub kv_cache_usage: Option<f64>,
+    /// How many tokens the KV cache holds.
+    pub kv_cache_tokens: Option<u32>,
+    /// Mean time to first token in seconds over the last interval that had any.
+    pub ttft: Option<f64>,
+    /// Mean time per output token in seconds, likewise.
+    pub tpot: Option<f64>,
+    /// Whether it is asleep: it answers health checks and no request.
+    pub asleep: bool,
+}
+
+// === impl Load ===
+
+impl Load {
+    /// Requests that the endpoint has, as far as we know: max(in flight, running + waiting + what we sent since -
+    /// what of ours ended since).
+    ///
+    /// The engine sees what other routers sent, and what we sent before we were started again; we see what
+    /// happened since it said so, up to a scrape's interval ago. Without the correction the endpoint that a scrape
+    /// caught with one request would be shunned by all others until the next one. Upstream adds 100 * (in flight -
+    /// running) to what is in flight, which weighs a request that no scrape has seen yet a hundred times one that
+    /// runs: between two scrapes all requests shun whichever endpoint got the last one.
+    pub fn requests(&self) -> u32 {
+        let signals = self.signals.unwrap_or_default();
+        let said = signals.running.unwrap_or(0).saturating_add(signals.waiting.unwrap_or(0));
+        self.in_flight.max(self.since(said))
+    }
+
+    /// Requests that wait in the engine; `None` when it does not say.
+    ///
+    /// While it has a queue, what we sent since waits too, and each of ours that ended let one in; without a queue
+    /// nobody knows how much more the engine takes at once, so none is made up.
+    pub fn waiting(&self) -> Option<u32> {
+        let waiting = self.signals?.waiting?;
+        Some(if waiting == 0 { 0 } else { self.since(waiting) })
+    }
+
+    /// Whether it said that it is asleep.
+    pub fn asleep(&self) -> bool {
+        self.signals.is_some_and(|signals| signals.asleep)
+    }
+
+    /// A count of requests that the engine gave, brought up to now.
+    fn since(&self, said: u32) -> u32 {
+        said.saturating_add(self.in_flight).saturating_sub(self.then.in_flight)
+    }
+}
