@@ -15,6 +15,7 @@ pub struct VirtualEngine {
     scheduler: Scheduler,
     seed: u64,
     max_model_len: u32,
+    kv_cache_tokens: u64,
     moved: Vec<Moved>,
 }
 
@@ -51,6 +52,8 @@ pub struct Snapshot {
     pub waiting: u64,
     /// Share of the cache blocks that running requests hold, in [0, 1].
     pub kv_cache_usage: f64,
+    /// Tokens that the cache holds.
+    pub kv_cache_tokens: u64,
     /// Seconds to the first token since the start: sum and count.
     pub ttft: (f64, u64),
     /// Seconds between two tokens since the start: sum and count.
@@ -76,7 +79,8 @@ impl VirtualEngine {
     pub fn new(options: &Options) -> anyhow::Result<Self> {
         let config = options.engine()?;
         let (seed, max_model_len) = (config.seed, config.max_model_len);
-        Ok(Self { scheduler: Scheduler::new(config), seed, max_model_len, moved: Vec::new() })
+        let kv_cache_tokens = u64::from(config.cache.block_size) * u64::from(config.cache.blocks);
+        Ok(Self { scheduler: Scheduler::new(config), seed, max_model_len, kv_cache_tokens, moved: Vec::new() })
     }
 
     /// Takes a request; its id, or `None` if there are more here than may be.
@@ -120,6 +124,7 @@ impl VirtualEngine {
             running: self.scheduler.running(),
             waiting: self.scheduler.waiting(now).total(),
             kv_cache_usage: pool.usage(),
+            kv_cache_tokens: self.kv_cache_tokens,
             ttft: (ttft.sum(), ttft.count()),
             tpot: (tpot.sum(), tpot.count()),
             max_loras: slots.max(),

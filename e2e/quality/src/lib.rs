@@ -5,9 +5,11 @@
 //! [`kthena_simulator::VirtualEngine`], an hour of a fleet takes seconds, and a seed gives the same figures again.
 //!
 //! A [`Workload`] says what clients ask, a [`Policy`] which engine gets it, [`run`] lets the two meet on engines, and
-//! an [`Outcome`] is what came of it. `setup` holds how fast the engines are, and why; `scenario` what is run;
-//! `report` writes it down.
+//! an [`Outcome`] is what came of it. `setup` holds how fast the engines are, and why; `scenario` what is run and
+//! `contender` by whom; `report` writes it down.
 
+pub mod contender;
+mod figures;
 mod outcome;
 pub mod policy;
 pub mod report;
@@ -16,6 +18,7 @@ pub mod scenario;
 pub mod setup;
 pub mod workload;
 
+pub use figures::Figures;
 pub use outcome::Outcome;
 pub use policy::Policy;
 pub use run::{Clients, run};

@@ -2,6 +2,7 @@
 
 mod evenly;
 mod homes;
+mod ours;
 mod several;
 mod upstream;
 
@@ -13,6 +14,7 @@ use kthena_simulator::Snapshot;
 
 pub use evenly::{Random, RoundRobin};
 pub use homes::Homes;
+pub use ours::Ours;
 pub use several::Several;
 pub use upstream::{Score, Upstream};
 
@@ -67,3 +69,9 @@ pub trait Policy {
 
 /// Bytes of a token's text: about what English prose has, and what the ids here become.
 pub const BYTES_PER_TOKEN: usize = 4;
+
+/// What came between two pages of a histogram, sum and count: the mean, if anything did.
+fn mean_since(before: (f64, u64), now: (f64, u64)) -> Option<f64> {
+    let count = now.1.saturating_sub(before.1);
+    (count > 0).then(|| (now.0 - before.0) / count as f64)
+}

@@ -40,9 +40,7 @@ impl Policy for Several {
     }
 
     fn completed(&mut self, completion: &Completion, now: Duration) {
-        if let Some(router) =
-            self.senders.remove(&completion.request).and_then(|sender| self.routers.get_mut(sender))
-        {
+        if let Some(router) = self.senders.remove(&completion.request).and_then(|sender| self.routers.get_mut(sender)) {
             router.completed(completion, now);
         }
     }

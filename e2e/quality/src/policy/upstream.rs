@@ -12,7 +12,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use kthena_simulator::Snapshot;
 
-use super::{Policy, Request};
+use super::{Policy, Request, mean_since};
 use prefix::{PrefixCache, chain};
 
 /// One of its scorers.
@@ -146,12 +146,6 @@ impl Policy for Upstream {
         seen.tpot = mean_since(seen.page.tpot, page.tpot).unwrap_or(seen.tpot);
         seen.page = page.clone();
     }
-}
-
-/// What came between two pages: the mean, if anything did.
-fn mean_since(before: (f64, u64), now: (f64, u64)) -> Option<f64> {
-    let count = now.1.saturating_sub(before.1);
-    (count > 0).then(|| (now.0 - before.0) / count as f64)
 }
 
 /// The least scores 100 and the most 0, as far as the least is nothing; all 100 if the most is nothing.

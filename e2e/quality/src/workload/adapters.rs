@@ -33,8 +33,13 @@ impl Adapters {
             found.unwrap_or(0)
         };
         let list = (0..prompts).map(draw).collect();
-        let names = (0..adapters).map(|index| format!("adapter-{index}").into()).collect();
+        let names = (0..adapters).map(|index| Self::name(index).into()).collect();
         Self { sizes, seed, names, list }
+    }
+
+    /// What the adapter of that index is called.
+    pub fn name(index: usize) -> String {
+        format!("adapter-{index}")
     }
 }
 

@@ -48,11 +48,8 @@ struct Client {
 impl Sessions {
     /// So many conversations of so many clients.
     pub fn new(habits: Habits, conversations: u64, clients: usize, seed: u64) -> Self {
-        let client = |index| Client {
-            random: Rng::with_seed(seed.wrapping_add(1 + index as u64)),
-            said: Vec::new(),
-            turns: 0,
-        };
+        let client =
+            |index| Client { random: Rng::with_seed(seed.wrapping_add(1 + index as u64)), said: Vec::new(), turns: 0 };
         Self { habits, seed, left: conversations, questions: 0, clients: (0..clients).map(client).collect() }
     }
 }
