@@ -12,6 +12,7 @@ pub mod config;
 pub mod engine;
 pub mod inflight;
 pub mod openai;
+pub mod prefix;
 pub mod reply;
 pub mod routing;
 pub mod scheduling;
