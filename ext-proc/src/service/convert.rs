@@ -9,6 +9,7 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{
     BodyResponse, CommonResponse, HeaderMutation, HeadersResponse, ProcessingRequest, ProcessingResponse,
     TrailersResponse, processing_request, processing_response,
 };
+use kthena_core::prefix;
 use kthena_core::scheduling::{Decision, Request};
 use kthena_core::wire;
 use percent_encoding::percent_decode_str;
@@ -25,9 +26,27 @@ pub struct Asked {
     client_model: String,
     route: String,
     request_id: String,
+    prefix: Vec<u64>,
+    tokens: u32,
+    key: Option<u64>,
 }
 
 impl Asked {
+    /// The hash chain of the prompt, 48 bits each; empty where the filter sent none.
+    pub fn prefix(&self) -> &[u64] {
+        &self.prefix
+    }
+
+    /// An estimate of the prompt's tokens; 0 where the filter made none.
+    pub fn tokens(&self) -> u32 {
+        self.tokens
+    }
+
+    /// The request's key, which the log's entry of its end has too.
+    pub fn key(&self) -> Option<u64> {
+        self.key
+    }
+
     /// What is remembered of the question and its answer; `None` for a target that nobody published.
     pub(crate) fn into_record(self, decision: Option<Decision>) -> Record {
         Record {
@@ -62,6 +81,9 @@ pub fn asked(message: &ProcessingRequest) -> Option<Asked> {
             wire::UPSTREAM_MODEL => asked.model = name(header),
             wire::MODEL => asked.client_model = name(header),
             wire::ROUTE => asked.route = value(header),
+            wire::PREFIX_CHAIN => asked.prefix = prefix::decode(&value(header)).unwrap_or_default(),
+            wire::TOKENS => asked.tokens = tokens(&value(header)),
+            wire::KEY => asked.key = u64::from_str_radix(&value(header), 16).ok(),
             REQUEST_ID => asked.request_id = value(header),
             _ => {}
         }
@@ -72,6 +94,11 @@ pub fn asked(message: &ProcessingRequest) -> Option<Asked> {
 /// A model's name, which the filter percent-encodes.
 fn name(header: &HeaderValue) -> String {
     percent_decode_str(&value(header)).decode_utf8_lossy().into_owned()
+}
+
+/// As many as fit: a body that long is refused.
+fn tokens(text: &str) -> u32 {
+    text.parse::<u64>().map_or(0, |tokens| u32::try_from(tokens).unwrap_or(u32::MAX))
 }
 
 /// Envoy fills one of the two, by its version and settings.
@@ -132,6 +159,11 @@ mod tests {
         ProcessingRequest { request: Some(request), ..Default::default() }
     }
 
+    fn ask(headers: Vec<HeaderValue>) -> Asked {
+        let headers = HttpHeaders { headers: Some(HeaderMap { headers }), ..Default::default() };
+        asked(&message(processing_request::Request::RequestHeaders(headers))).unwrap()
+    }
+
     #[test]
     fn the_question_is_read_from_raw_or_plain_values() {
         let headers = vec![
@@ -141,17 +173,29 @@ mod tests {
             header(wire::ROUTE, "default/r", ""),
             header("user-agent", "x", ""),
             header(REQUEST_ID, "id-1", ""),
+            header(wire::PREFIX_CHAIN, &prefix::encode(&[7, u64::MAX]), ""),
+            header(wire::TOKENS, "12", ""),
+            header(wire::KEY, "", "00000000000000ff"),
         ];
-        let headers = HttpHeaders { headers: Some(HeaderMap { headers }), ..Default::default() };
-        let asked = asked(&message(processing_request::Request::RequestHeaders(headers))).unwrap();
         let expected = Asked {
             target: "default/a".into(),
             model: "m".into(),
             client_model: "通%".into(),
             route: "default/r".into(),
             request_id: "id-1".into(),
+            prefix: vec![7, 0xffff_ffff_ffff],
+            tokens: 12,
+            key: Some(255),
         };
-        assert_eq!(asked, expected);
+        assert_eq!(ask(headers), expected);
+    }
+
+    #[test]
+    fn headers_that_the_filter_did_not_write_say_nothing() {
+        assert_eq!(ask(vec![]), Asked::default());
+        let headers = [wire::PREFIX_CHAIN, wire::TOKENS, wire::KEY].map(|name| header(name, "no such thing", ""));
+        assert_eq!(ask(headers.to_vec()), Asked::default());
+        assert_eq!(ask(vec![header(wire::TOKENS, "99999999999", "")]).tokens(), u32::MAX);
     }
 
     #[test]
