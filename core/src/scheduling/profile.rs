@@ -4,6 +4,7 @@ use super::{
     Candidate, Decision, Endpoint, Filter, LeastRequest, Load, MaxScore, Picker, Random, Request, Saturated, Scorer,
     Verdict,
 };
+use crate::prefix::Blocks;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -45,6 +46,11 @@ impl Profile {
     /// Whether a plugin of that name ranks.
     pub fn scores_by(&self, name: &str) -> bool {
         self.weights.iter().any(|(scorer, _)| *scorer == name)
+    }
+
+    /// How prompts are cut for the plugin that wants their prefixes; `None` where none does.
+    pub fn blocks(&self) -> Option<Blocks> {
+        self.scores_by("prefix-cache").then(Blocks::default)
     }
 
     /// Why `dropped_by` of a verdict drops an endpoint ([`Filter::reason`]); `None` for what is not part of this
