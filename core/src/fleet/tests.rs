@@ -1,3 +1,5 @@
+mod herding;
+
 use super::*;
 use crate::scheduling::Signals;
 
