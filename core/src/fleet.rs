@@ -36,6 +36,19 @@ pub struct Fleet {
     in_flight: u64,
 }
 
+/// An endpoint, for people.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// `ip:port`
+    pub address: Arc<str>,
+    /// `namespace/name`
+    pub pod: Arc<str>,
+    /// What it is doing now.
+    pub load: Load,
+    /// The models and adapters that it serves; `None` when it never said.
+    pub models: Option<Arc<Vec<Model>>>,
+}
+
 /// The endpoints of one target.
 #[derive(Debug)]
 struct Pool {
@@ -127,13 +140,10 @@ impl Fleet {
         (busy.map(|engine| (Arc::clone(&engine.endpoint.address), engine.in_flight)).collect(), self.in_flight)
     }
 
-    /// Every target with its endpoints and their load, in no order.
-    pub fn loads(&self, now: Duration) -> Vec<(String, Arc<[Endpoint]>, Vec<Load>)> {
-        let load = |slot: &Slot| self.engines.get(*slot as usize).map(|engine| engine.load(now)).unwrap_or_default();
-        let pools = self.pools.iter();
-        pools
-            .map(|(target, p)| (target.clone(), Arc::clone(&p.endpoints), p.slots.iter().map(load).collect()))
-            .collect()
+    /// Every target with its endpoints and what is known of them, in no order.
+    pub fn endpoints(&self, now: Duration) -> Vec<(String, Vec<Seen>)> {
+        let seen = |slot: &Slot| self.engines.get(*slot as usize).map(|engine| engine.seen(now));
+        self.pools.iter().map(|(target, pool)| (target.clone(), pool.slots.iter().filter_map(seen).collect())).collect()
     }
 
     fn dispatch(&mut self, slot: Slot, request: &Request<'_>, key: Option<u64>) -> Dispatch {

@@ -13,6 +13,7 @@ pub mod engine;
 pub mod fleet;
 pub mod latency;
 pub mod openai;
+pub mod prefix;
 pub mod reply;
 pub mod routing;
 pub mod scheduling;

@@ -60,6 +60,9 @@ pub enum Refusal {
     /// The rule's only targets are external providers, which are not served yet.
     #[error("external provider {0} is not ready")]
     ProviderNotReady(String),
+    /// A filter dropped every endpoint of the target. The text is upstream's, which names the filter.
+    #[error("can't schedule to target pod: pods have all been filtered out by \"{0}\"")]
+    Saturated(String),
     /// The host gave less of the body than it had announced.
     #[error("request body is not available")]
     BodyUnavailable,
@@ -89,6 +92,7 @@ impl Refusal {
             Self::ModelServerMissing(_) => (404, "model_server_not_found"),
             Self::NoPods(_) => (503, "no_available_pods"),
             Self::ProviderNotReady(_) => (503, "provider_not_ready"),
+            Self::Saturated(_) => (429, "saturated"),
             Self::BodyUnavailable => (500, "internal_error"),
         }
     }
@@ -102,6 +106,7 @@ impl Refusal {
             Self::PromptMissing => Kind::PromptParsing,
             Self::UnknownPath | Self::RouteNotFound | Self::UnknownModel(_) => Kind::RouteNotFound,
             Self::ModelServerMissing(_) | Self::NoPods(_) => Kind::PodDiscovery,
+            Self::Saturated(_) => Kind::Scheduling,
             Self::ProviderNotReady(_) => Kind::ProviderDiscovery,
         }
     }

@@ -18,7 +18,7 @@ mod scorer;
 mod tuning;
 
 pub use candidate::{Candidate, Endpoint, Request};
-pub use decision::{Decision, Verdict};
+pub use decision::{Decision, Saturated, Verdict};
 pub use filter::{DEFAULT_MAX_WAITING, Filter, MaxWaiting, ServesModel};
 pub use load::{Load, Signals, Snapshot};
 pub use lora::LoraSlots;

@@ -21,6 +21,12 @@ pub const UPSTREAM_MODEL: &str = "x-kthena-upstream-model";
 pub const BACKOFF: &str = "x-kthena-backoff";
 /// Marks the filter's own answers, so that Envoy's reply mapping leaves them alone.
 pub const LOCAL_REPLY: &str = "x-kthena-local-reply";
+/// [`ANTHROPIC`] where the client's errors have that shape; absent for OpenAI's.
+pub const SHAPE: &str = "x-kthena-shape";
+/// A value of [`SHAPE`].
+pub const ANTHROPIC: &str = "anthropic";
+/// What the picker's refusals are called in Envoy's response code details: this, then the filter's name.
+pub const SATURATED: &str = "kthena_saturated:";
 /// The picker's answer: `ip:port` entries, best first (Gateway API Inference Extension's name).
 pub const DESTINATION: &str = "x-gateway-destination-endpoint";
 

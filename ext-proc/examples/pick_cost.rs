@@ -23,7 +23,7 @@ fn measure(picker: &Arc<Picker>) -> f64 {
     let start = Instant::now();
     for _ in 0..PICKS {
         let (target, model) = ("default/a".to_owned(), "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B".to_owned());
-        let request = Request { target: &target, model: &model };
+        let request = Request { target: &target, model: &model, ..Request::default() };
         let (decision, ticket) = picker.pick(&request, || fastrand::u64(..)).expect("a target");
         black_box(decision.destination());
         let request_id = "6f0c8a54-1d1e-4f0e-9a3e-2f0d6a1f7c11".to_owned();

@@ -1,64 +1,44 @@
 //! What the picker knows: the endpoints of every target, and who is busy.
 
 mod names;
+mod pools;
+
+pub use pools::{Pool, Pools};
 
 use crate::decisions::Decisions;
-use crate::scrape::{Slot, Target, Targets};
+use crate::scrape::Targets;
 use crate::telemetry::Live;
 use arc_swap::ArcSwap;
-use kthena_core::engine::{EngineType, Model};
-use kthena_core::inflight::InFlight;
-use kthena_core::scheduling::{Decision, Endpoint, Lap, Load, Profile, Request};
-use names::Names;
-use std::collections::HashMap;
+use kthena_core::engine::{Model, Observation};
+use kthena_core::fleet::{Dispatch, Ended, Fleet, Seen};
+use kthena_core::scheduling::{Decision, Lap, Profile, Request, Snapshot};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Chooses endpoints and counts what is in flight.
 #[derive(Debug)]
 pub struct Picker {
+    /// Time is counted from here.
+    start: Instant,
     pools: ArcSwap<Pools>,
-    profile: ArcSwap<Profile>,
-    in_flight: Mutex<InFlight>,
+    profiles: ArcSwap<Profiles>,
+    fleet: Mutex<Fleet>,
     targets: Targets,
     live: Live,
     decisions: Decisions,
     published: AtomicBool,
 }
 
-/// The endpoints of every target (`namespace/name` of a ModelServer).
+/// The ways of choosing that the configuration describes.
 #[derive(Debug, Default)]
-pub struct Pools {
-    by_target: HashMap<String, Members>,
-    names: Names,
-}
-
-/// The endpoints of one target.
-#[derive(Debug, Default)]
-pub struct Pool {
-    /// What runs at them; `None`: nobody asks them for their metrics.
-    pub engine: Option<EngineType>,
-    /// Whether only a pick may serve: then the list goes on from its start, as far as retries go.
-    pub fail_close: bool,
-    /// Address and Pod (`namespace/name`) of each.
-    pub endpoints: Vec<(SocketAddr, String)>,
-}
-
-#[derive(Debug)]
-struct Members {
-    fail_close: bool,
-    all: Vec<Member>,
-}
-
-#[derive(Debug)]
-struct Member {
-    address: Arc<str>,
-    pod: Arc<str>,
-    /// What its engine said last.
-    slot: Arc<Slot>,
-    /// Where and how to ask it.
-    target: Option<Target>,
+pub struct Profiles {
+    /// For ModelServers that name none.
+    pub default: Arc<Profile>,
+    /// By the name that ModelServers give.
+    pub named: BTreeMap<String, Arc<Profile>>,
 }
 
 /// What came of a request.
@@ -73,7 +53,7 @@ pub(crate) struct Picked {
 #[derive(Debug)]
 pub struct Ticket {
     picker: Arc<Picker>,
-    address: Arc<str>,
+    dispatch: Option<Dispatch>,
 }
 
 // === impl Picker ===
@@ -85,11 +65,12 @@ impl Picker {
     }
 
     /// A picker without endpoints, which remembers that many decisions; 0 for none.
-    pub fn remembering(profile: Profile, decisions: usize) -> Arc<Self> {
+    pub fn remembering(profiles: impl Into<Profiles>, decisions: usize) -> Arc<Self> {
         Arc::new(Self {
+            start: Instant::now(),
             pools: ArcSwap::default(),
-            profile: ArcSwap::from_pointee(profile),
-            in_flight: Mutex::default(),
+            profiles: ArcSwap::from_pointee(profiles.into()),
+            fleet: Mutex::default(),
             targets: Targets::default(),
             live: Live::new(),
             decisions: Decisions::new(decisions),
@@ -97,11 +78,17 @@ impl Picker {
         })
     }
 
+    /// Replaces the ways of choosing, from the next request on.
+    pub fn configure(&self, profiles: Profiles) {
+        self.profiles.store(Arc::new(profiles));
+    }
+
     /// Replaces the endpoints; requests in flight keep counting, and what engines said stays known.
     pub fn publish(&self, mut pools: Pools) {
-        let members = pools.by_target.values_mut().flat_map(|members| &mut members.all);
-        self.targets.replace(members.filter_map(|member| Some((member.target.clone()?, &mut member.slot))));
-        pools.names.remember(&self.pools.load().names);
+        pools.remember(&self.pools.load());
+        // Before anybody is asked: what an engine says is kept where its endpoint is known.
+        self.lock().publish(pools.endpoints());
+        self.targets.replace(pools.targets());
         self.pools.store(Arc::new(pools));
         self.published.store(true, Ordering::Release);
     }
@@ -119,40 +106,52 @@ impl Picker {
         request: &Request<'_>,
         random: impl FnMut() -> u64,
     ) -> Option<(Decision, Option<Ticket>)> {
-        self.pick_by_laps(request, random, |_| ()).map(|Picked { decision, ticket, .. }| (decision, ticket))
+        self.pick_by_laps(request, None, random, |_| ()).map(|Picked { decision, ticket, .. }| (decision, ticket))
     }
 
-    /// As [`Picker::pick`]; `lap` hears the end of each step.
+    /// As [`Picker::pick`]; `key` is the request's own in the access log, `lap` hears the end of each step.
     pub(crate) fn pick_by_laps(
         self: &Arc<Self>,
         request: &Request<'_>,
+        key: Option<u64>,
         mut random: impl FnMut() -> u64,
         mut lap: impl FnMut(Lap),
     ) -> Option<Picked> {
         let pools = self.pools.load();
-        let members = pools.by_target.get(request.target)?;
-        let profile = self.profile.load();
-        // No plugin looks at the models: they are not worth a count of references each.
-        let mut endpoints: Vec<Endpoint> = members.all.iter().map(|member| member.endpoint(None)).collect();
-        let mut in_flight = self.lock();
-        for endpoint in &mut endpoints {
-            endpoint.load.in_flight = in_flight.at(&endpoint.address);
-        }
-        // Deciding and counting under one lock: two requests at once must not see the same idle endpoint.
-        let decision = profile.decide_by_laps(request, &endpoints, &mut random, &mut lap);
-        let first = decision.addresses().next().cloned();
-        if let Some(address) = &first {
-            in_flight.acquire(address);
-        }
-        drop(in_flight);
-        let ticket = first.map(|address| Ticket { picker: Arc::clone(self), address });
-        let destination = if members.fail_close { decision.destination_in_turns() } else { decision.destination() };
+        let profile = self.profiles.load().of(pools.profile(request.target));
+        let now = self.now();
+        let (decision, dispatch) = self.lock().pick(&profile, request, key, now, &mut random, &mut lap)?;
+        let ticket = dispatch.map(|dispatch| Ticket { picker: Arc::clone(self), dispatch: Some(dispatch) });
+        let in_turns = pools.fail_close(request.target);
+        let destination = if in_turns { decision.destination_in_turns() } else { decision.destination() };
         Some(Picked { decision, ticket, destination })
+    }
+
+    /// Hears how a request ended.
+    pub fn completed(&self, ended: &Ended<'_>) {
+        let now = self.now();
+        self.lock().completed(ended, now);
+    }
+
+    /// Hears what an engine says of itself, `None` when that is too old to be believed. `before`: what was in flight
+    /// there when it was asked.
+    pub(crate) fn observe(&self, address: &str, observation: Option<Observation>, before: Snapshot) {
+        self.lock().observe(address, observation, before);
+    }
+
+    /// Hears which models an engine serves.
+    pub(crate) fn list(&self, address: &str, models: Arc<Vec<Model>>) {
+        self.lock().list(address, models);
+    }
+
+    /// What is in flight at an address.
+    pub(crate) fn in_flight_at(&self, address: &str) -> Snapshot {
+        self.lock().in_flight_at(address)
     }
 
     /// The Pod (`namespace/name`) at an address, or the last one that was there.
     pub fn pod(&self, address: SocketAddr) -> Option<Arc<str>> {
-        self.pools.load().names.at(address)
+        self.pools.load().pod(address)
     }
 
     /// What is measured of requests under way.
@@ -165,35 +164,23 @@ impl Picker {
         &self.decisions
     }
 
-    /// The profile in force.
-    pub fn profile(&self) -> Arc<Profile> {
-        self.profile.load_full()
+    /// The profile in force for a target.
+    pub fn profile(&self, target: &str) -> Arc<Profile> {
+        self.profiles.load().of(self.pools.load().profile(target))
     }
 
     /// Requests in flight by address, sorted, and their sum.
     pub fn in_flight(&self) -> (Vec<(Arc<str>, u32)>, u64) {
-        let in_flight = self.lock();
-        let mut by_address: Vec<_> = in_flight.iter().map(|(address, count)| (Arc::clone(address), count)).collect();
-        let total = in_flight.total();
-        drop(in_flight);
+        let (mut by_address, total) = self.lock().in_flight();
         by_address.sort_unstable();
         (by_address, total)
     }
 
     /// Every endpoint that is published, by target.
-    pub fn endpoints(&self) -> Vec<(String, Vec<Endpoint>)> {
-        let pools = self.pools.load();
-        let mut all: Vec<_> = (pools.by_target.iter())
-            .map(|(target, members)| {
-                (target.clone(), members.all.iter().map(|m| m.endpoint(m.slot.models())).collect::<Vec<_>>())
-            })
-            .collect();
-        let in_flight = self.lock();
-        for endpoint in all.iter_mut().flat_map(|(_, endpoints)| endpoints) {
-            endpoint.load.in_flight = in_flight.at(&endpoint.address);
-        }
-        drop(in_flight);
-        all.sort_by(|(a, _): &(String, Vec<Endpoint>), (b, _)| a.cmp(b));
+    pub fn endpoints(&self) -> Vec<(String, Vec<Seen>)> {
+        let now = self.now();
+        let mut all = self.lock().endpoints(now);
+        all.sort_by(|(a, _), (b, _)| a.cmp(b));
         all
     }
 
@@ -202,54 +189,35 @@ impl Picker {
         &self.targets
     }
 
-    fn lock(&self) -> MutexGuard<'_, InFlight> {
-        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Fleet> {
+        self.fleet.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-// === impl Pools ===
+// === impl Profiles ===
 
-impl Pools {
-    /// The endpoints of each target.
-    pub fn new<P: Into<Pool>>(pools: impl IntoIterator<Item = (String, P)>) -> Self {
-        let mut names = HashMap::new();
-        let mut by_target = HashMap::new();
-        for (name, pool) in pools {
-            let Pool { engine, fail_close, endpoints } = pool.into();
-            let member = |(address, pod): (SocketAddr, String)| {
-                let pod: Arc<str> = pod.into();
-                names.insert(address, Arc::clone(&pod));
-                let target = engine.map(|engine| Target { address, pod: Arc::clone(&pod), engine });
-                Member { address: address.to_string().into(), pod, slot: Arc::default(), target }
-            };
-            by_target.insert(name, Members { fail_close, all: endpoints.into_iter().map(member).collect() });
-        }
-        Self { by_target, names: Names::new(names) }
+impl Profiles {
+    /// The one of that name; the default one where it is not given, or not known (any more).
+    fn of(&self, name: Option<&str>) -> Arc<Profile> {
+        Arc::clone(name.and_then(|name| self.named.get(name)).unwrap_or(&self.default))
     }
 }
 
-// === impl Pool ===
-
-impl From<Vec<(SocketAddr, String)>> for Pool {
-    /// Endpoints of which nobody knows what runs there.
-    fn from(endpoints: Vec<(SocketAddr, String)>) -> Self {
-        Self { engine: None, fail_close: false, endpoints }
-    }
-}
-
-// === impl Member ===
-
-impl Member {
-    /// What is known without the lock: nothing is in flight yet.
-    fn endpoint(&self, models: Option<Arc<Vec<Model>>>) -> Endpoint {
-        let load = Load { in_flight: 0, signals: self.slot.signals() };
-        Endpoint { address: Arc::clone(&self.address), pod: Arc::clone(&self.pod), load, models }
+impl From<Profile> for Profiles {
+    fn from(default: Profile) -> Self {
+        Self { default: Arc::new(default), named: BTreeMap::new() }
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.picker.lock().release(&self.address);
+        if let Some(dispatch) = self.dispatch.take() {
+            self.picker.lock().end(dispatch);
+        }
     }
 }
 
@@ -257,7 +225,7 @@ impl Drop for Ticket {
 mod tests {
     use super::*;
 
-    const REQUEST: Request<'static> = Request { target: "default/a", model: "m" };
+    const REQUEST: Request<'static> = Request { target: "default/a", model: "m", tokens: 0, prefix: &[] };
 
     fn picker(endpoints: u8) -> Arc<Picker> {
         let picker = Picker::new(Profile::default());
@@ -267,24 +235,13 @@ mod tests {
     }
 
     #[test]
-    fn simultaneous_requests_go_to_different_endpoints() {
-        let picker = picker(3);
-        let tickets: Vec<_> = (0..3).map(|_| picker.pick(&REQUEST, || 0).unwrap().1).collect();
-        let (by_address, total) = picker.in_flight();
-        assert_eq!(total, 3);
-        assert!(by_address.iter().all(|(_, count)| *count == 1), "{by_address:?}");
-        drop(tickets);
-        assert_eq!(picker.in_flight(), (vec![], 0));
-    }
-
-    #[test]
     fn where_only_a_pick_may_serve_the_list_lasts_for_every_retry() {
         let destination = |fail_close: bool, count: u8| {
             let picker = Picker::new(Profile::default());
             let endpoints = (1..=count).map(|i| (SocketAddr::from(([10, 0, 0, i], 1)), format!("default/p-{i}")));
             let pool = Pool { fail_close, ..Pool::from(endpoints.collect::<Vec<_>>()) };
             picker.publish(Pools::new([("default/a".to_owned(), pool)]));
-            let Picked { decision, destination, .. } = picker.pick_by_laps(&REQUEST, || 0, |_| ()).unwrap();
+            let Picked { decision, destination, .. } = picker.pick_by_laps(&REQUEST, None, || 0, |_| ()).unwrap();
             assert_eq!(decision.picks.len(), usize::from(count.min(5)), "each is picked once");
             destination
         };
@@ -297,14 +254,6 @@ mod tests {
         }
         assert_eq!(destination(false, 7).split(',').count(), 5);
         assert_eq!(destination(false, 7), destination(true, 7));
-    }
-
-    #[test]
-    fn an_unknown_target_gets_no_pick_and_an_empty_one_no_ticket() {
-        let picker = picker(0);
-        assert!(picker.pick(&Request { target: "default/b", ..REQUEST }, || 0).is_none());
-        let (decision, ticket) = picker.pick(&REQUEST, || 0).unwrap();
-        assert!(decision.picks.is_empty() && ticket.is_none());
     }
 
     #[test]

@@ -51,7 +51,8 @@ pub async fn follow(picker: Arc<Picker>, interval: Duration, metrics: Arc<Scrape
             if running.contains_key(target) {
                 continue;
             }
-            let endpoint = Endpoint::new(target.clone(), Arc::clone(slot), interval, fetcher.clone(), &metrics);
+            let endpoint =
+                Endpoint::new(target.clone(), Arc::clone(slot), &picker, interval, fetcher.clone(), &metrics);
             let task = tasks.spawn(endpoint.follow(delay));
             running.insert(target.clone(), (Arc::clone(slot), task));
             delay = (delay + SPREAD).min(interval);

@@ -69,17 +69,21 @@ impl Exchange {
         self.underway = Some(live.begin(asked.whereto(), now));
         let mut watch = Stopwatch::new(now);
         let random = || fastrand::u64(..);
-        let picked = self.picker.pick_by_laps(&asked.request(), random, |lap| watch.lap(lap, Instant::now()));
+        let picked = self.picker.pick_by_laps(&asked.request(), None, random, |lap| watch.lap(lap, Instant::now()));
         live.decided(asked.whereto().model, &watch);
-        let (decision, destination) = match picked {
+        let (decision, answer) = match picked {
             Some(Picked { decision, ticket, destination }) => {
                 self.ticket = ticket;
-                (Some(decision), Some(destination))
+                let answer = match &decision.saturated {
+                    Some(saturated) => convert::refusal(saturated, asked.shape()),
+                    None => convert::destination(Some(destination).filter(|list| !list.is_empty())),
+                };
+                (Some(decision), answer)
             }
-            None => (None, None),
+            None => (None, convert::destination(None)),
         };
         self.picker.decisions().remember(asked.into_record(decision));
-        Some(convert::destination(destination.filter(|list| !list.is_empty())))
+        Some(answer)
     }
 }
 

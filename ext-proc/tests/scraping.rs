@@ -110,7 +110,7 @@ impl Scraper {
             engines.iter().map(|engine| (engine.address, format!("ns/{}", engine.address.port()))).collect();
         self.picker.publish(Pools::new([(
             "ns/t".to_owned(),
-            Pool { engine: Some(EngineType::Vllm), fail_close: false, endpoints },
+            Pool { engine: Some(EngineType::Vllm), endpoints, ..Pool::default() },
         )]));
     }
 
@@ -146,13 +146,14 @@ async fn what_an_engine_says_is_known_and_counts_in_picks() {
     let scraper = Scraper::of(&[&busy, &idle]);
     until("both pages", || (scraper.waiting(&busy), scraper.waiting(&idle)) == (Some(7), Some(0))).await;
     until("the models", || scraper.slot(&busy).models().is_some_and(|models| models[0].id == "m")).await;
-    let (decision, _ticket) = scraper.picker.pick(&Request { target: "ns/t", model: "m" }, || 0).unwrap();
+    let (decision, _ticket) =
+        scraper.picker.pick(&Request { target: "ns/t", model: "m", ..Request::default() }, || 0).unwrap();
     assert_eq!(decision.addresses().next().map(|first| &**first), Some(idle.address.to_string().as_str()));
     let (_, endpoints) = &scraper.picker.endpoints()[0];
     let signals = Signals { waiting: Some(7), running: Some(1), ..Signals::default() };
     let mut loads: Vec<_> = endpoints.iter().map(|endpoint| endpoint.load).collect();
     loads.sort_by_key(|load| load.requests());
-    assert_eq!(loads[1], Load { in_flight: 0, signals: Some(signals) });
+    assert_eq!(loads[1], Load { signals: Some(signals), ..Load::default() });
     idle.turn(waiting(3));
     until("the next page", || scraper.waiting(&idle) == Some(3)).await;
 }

@@ -104,7 +104,7 @@ impl Publisher {
         self.cache.publish(&rendered);
         let pools = data_plane.picker.iter().map(|(target, pool)| {
             let (engine, endpoints) = (Some(pool.engine), pool.endpoints.clone());
-            (target.clone(), Pool { engine, fail_close: pool.fail_close, endpoints })
+            (target.clone(), Pool { engine, fail_close: pool.fail_close, endpoints, ..Pool::default() })
         });
         self.picker.publish(Pools::new(pools));
         self.telemetry.configured(names(&data_plane.table));

@@ -1,6 +1,6 @@
 //! What is known of one engine.
 
-use super::Ended;
+use super::{Ended, Seen};
 use crate::engine::{Model, Observation};
 use crate::latency::Ewma;
 use crate::scheduling::{Candidate, Endpoint, Load, LoraSlots, Signals, Snapshot};
@@ -32,7 +32,12 @@ impl Engine {
         Candidate { load: self.load(now), matched: 0.0, models, lora: Some(&self.lora) }
     }
 
-    pub(super) fn load(&self, now: Duration) -> Load {
+    pub(super) fn seen(&self, now: Duration) -> Seen {
+        let Endpoint { address, pod } = self.endpoint.clone();
+        Seen { address, pod, load: self.load(now), models: self.models.clone() }
+    }
+
+    fn load(&self, now: Duration) -> Load {
         let Snapshot { in_flight, tokens } = self.snapshot();
         Load {
             in_flight,

@@ -73,7 +73,7 @@ fn what_an_engine_said_is_forgotten_with_its_pod_and_kept_with_it() {
     let signals = Signals { running: Some(3), ..Signals::default() };
     let observation = Observation { signals, adapters: None };
     fleet.observe("10.0.0.1:8000", Some(observation), Snapshot::default());
-    let said = |fleet: &Fleet| fleet.loads(NOW)[0].2[0].signals;
+    let said = |fleet: &Fleet| fleet.endpoints(NOW)[0].1[0].load.signals;
     fleet.publish([("ns/a", vec![endpoint(1)])]);
     assert_eq!(said(&fleet), Some(signals));
     fleet.publish([("ns/a", vec![Endpoint { pod: "ns/another".into(), ..endpoint(1) }])]);
@@ -88,7 +88,7 @@ fn a_request_that_ends_while_its_engine_is_asked_is_not_counted_on() {
     fleet.end(dispatch.unwrap());
     let signals = Signals { running: Some(1), ..Signals::default() };
     fleet.observe("10.0.0.1:8000", Some(Observation { signals, adapters: None }), before);
-    assert_eq!(fleet.loads(NOW)[0].2[0].requests(), 0);
+    assert_eq!(fleet.endpoints(NOW)[0].1[0].load.requests(), 0);
 }
 
 #[test]
@@ -98,8 +98,8 @@ fn how_fast_an_endpoint_is_comes_from_requests_that_it_served() {
     let ended =
         Ended { address: Some("10.0.0.1:8000"), status: 200, ttft: second, duration: second, ..Ended::default() };
     fleet.completed(&Ended { status: 503, ttft: Some(Duration::from_millis(1)), ..ended }, NOW);
-    assert_eq!(fleet.loads(NOW)[0].2[0], Load::default(), "a refusal is fast and says nothing");
+    assert_eq!(fleet.endpoints(NOW)[0].1[0].load, Load::default(), "a refusal is fast and says nothing");
     fleet.completed(&ended, NOW);
-    let load = fleet.loads(NOW)[0].2[0];
+    let load = fleet.endpoints(NOW)[0].1[0].load;
     assert_eq!((load.ttft, load.tpot, load.duration), (Some(1.0), None, Some(1.0)));
 }

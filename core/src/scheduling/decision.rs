@@ -17,8 +17,17 @@ pub struct Decision {
     pub(super) scores: Vec<f64>,
     /// Indexes into `endpoints`: the first try, then the retries.
     pub picks: Vec<usize>,
-    /// Set when filters dropped every endpoint: nobody may serve now. When it is worth to ask again.
-    pub saturated: Option<Duration>,
+    /// Set when filters dropped every endpoint: nobody may serve now.
+    pub saturated: Option<Saturated>,
+}
+
+/// Why nobody may serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Saturated {
+    /// The filter that left none.
+    pub by: &'static str,
+    /// When it is worth to ask again: whole seconds, at least one.
+    pub retry_after: Duration,
 }
 
 /// What became of one endpoint.

@@ -2,7 +2,7 @@
 
 use super::{
     Arguments, Candidate, Decision, Endpoint, Filter, Load, MaxScore, Picker, Plugin, PrefixArguments, Random, Request,
-    Scorer, Verdict,
+    Saturated, Scorer, Verdict,
 };
 use std::borrow::Cow;
 use std::fmt;
@@ -92,9 +92,13 @@ impl Profile {
         let mut keep: Vec<bool> = candidates.iter().map(|candidate| !(any_awake && candidate.load.asleep())).collect();
         dropped(&mut verdicts, &keep, ASLEEP);
         lap(Lap::Start);
+        let mut emptied_by = None;
         for filter in &self.filters {
             filter.filter(request, candidates, &mut keep);
             dropped(&mut verdicts, &keep, filter.name());
+            if emptied_by.is_none() && !keep.contains(&true) {
+                emptied_by = Some(filter.name());
+            }
             lap(Lap::Filter(filter.name()));
         }
         let left: Vec<usize> = (0..).zip(&keep).filter(|(_, keep)| **keep).map(|(index, _)| index).collect();
@@ -130,7 +134,8 @@ impl Profile {
 
         let picks: Vec<usize> =
             self.picker.pick(&totals, random).into_iter().filter_map(|pick| left.get(pick).copied()).collect();
-        let saturated = (picks.is_empty() && !verdicts.is_empty()).then(|| retry_after(&verdicts));
+        let saturated = emptied_by.filter(|_| !verdicts.is_empty());
+        let saturated = saturated.map(|by| Saturated { by, retry_after: retry_after(&verdicts) });
         Decision {
             scorers: Arc::clone(&self.weights),
             endpoints: Arc::clone(endpoints),

@@ -120,6 +120,9 @@ impl Forward {
             (wire::envoy::RETRY_ON, RETRY_ON.to_owned()),
             (wire::envoy::MAX_RETRIES, server.retries.to_string()),
         ];
+        if Shape::of_path(&head.path()) == Shape::Anthropic {
+            set.push((wire::SHAPE, wire::ANTHROPIC.to_owned()));
+        }
         if !server.fail_close {
             set.push((wire::SUBSET, server.name.clone()));
         }

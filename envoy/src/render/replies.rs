@@ -1,6 +1,6 @@
 //! Envoy's own answers in the clients' shape, with upstream's texts.
 //!
-//! The filter's answers are marked and left alone; what remains is Envoy speaking: no endpoint could be
+//! The filter's answers are marked and left alone, the picker's known by their status; what remains is Envoy speaking: no endpoint could be
 //! reached, none was there, a timeout, a body over the last limit, a dead filter.
 
 use envoy_types::pb::envoy::config::accesslog::v3::{
@@ -95,7 +95,7 @@ const CASES: [Case; 7] = [
 ];
 
 pub(super) fn config() -> LocalReplyConfig {
-    let mut mappers = vec![not_ready()];
+    let mut mappers = vec![not_ready(), refused()];
     for shape in [Shape::Anthropic, Shape::OpenAi] {
         mappers.extend(CASES.iter().map(|case| mapper(case, shape)));
     }
@@ -109,6 +109,11 @@ fn not_ready() -> ResponseMapper {
         body_format_override: Some(json(object([("message", string("router is not ready"))]))),
         ..Default::default()
     }
+}
+
+/// The picker's refusals: they are in the client's shape already, and nobody else answers so.
+fn refused() -> ResponseMapper {
+    ResponseMapper { filter: Some(status_is(Op::Eq, 429)), ..Default::default() }
 }
 
 fn mapper(case: &Case, shape: Shape) -> ResponseMapper {

@@ -2,6 +2,8 @@
 
 use envoy_types::pb::envoy::data::accesslog::v3::{HttpAccessLogEntry, ResponseFlags};
 use kthena_core::access_log::{Failure, Kind};
+use kthena_core::reply::Refusal;
+use kthena_core::wire;
 
 /// The status that the engine answered with on the last attempt.
 ///
@@ -27,6 +29,10 @@ pub(super) fn failure(entry: &HttpAccessLogEntry, status: u16) -> Option<Failure
     // The client is gone whatever else was then torn down.
     if flags.downstream_connection_termination || flags.downstream_remote_reset {
         return failed(Kind::ResponseForwarding, "the client went away");
+    }
+    if let Some((_, by)) = details.split_once(wire::SATURATED) {
+        let refusal = Refusal::Saturated(by.trim_end_matches('}').to_owned());
+        return failed(refusal.kind(), &refusal.to_string());
     }
     if flags.no_healthy_upstream || flags.no_cluster_found {
         return failed(Kind::Scheduling, "no available pods");

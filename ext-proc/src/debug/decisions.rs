@@ -57,10 +57,11 @@ pub(super) async fn latest(State(debug): State<Arc<Debug>>, wanted: Asked) -> Re
     };
     // Requests are decided on this runtime: they do not wait for megabytes of JSON.
     let made = spawn_blocking(move || {
-        let (decisions, profile) = (debug.picker.decisions(), debug.picker.profile());
+        let decisions = debug.picker.decisions();
         let records = decisions.latest();
         let of_interest = records.iter().filter(|record| wanted.has(record));
-        let explained = of_interest.take(wanted.limit.unwrap_or(LIMIT)).map(|record| explain(record, &profile));
+        let explained = of_interest.take(wanted.limit.unwrap_or(LIMIT));
+        let explained = explained.map(|record| explain(record, &debug.picker.profile(&record.target)));
         serde_json::to_vec(&Latest { kept: decisions.limit(), decisions: explained.collect() })
     });
     match made.await {
@@ -85,7 +86,7 @@ pub(super) async fn stream(State(debug): State<Arc<Debug>>, wanted: Asked) -> Re
     let events = stream::unfold((feed, permit, debug), async |(mut feed, permit, debug)| {
         let event = match feed.next().await? {
             News::Decision(record) => {
-                let explained = explain(&record, &debug.picker.profile());
+                let explained = explain(&record, &debug.picker.profile(&record.target));
                 Event::default().event("decision").json_data(explained)
             }
             News::Skipped(missed) => Ok(Event::default().event("skipped").data(missed.to_string())),

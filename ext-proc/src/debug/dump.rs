@@ -2,7 +2,8 @@
 
 use super::Debug;
 use crate::scrape::{Slot, Target};
-use kthena_core::scheduling::{Endpoint, Signals};
+use kthena_core::fleet::Seen;
+use kthena_core::scheduling::Signals;
 use kthena_crds::{ModelRoute, ModelServer, ObjectRef, Pod, Resource};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -104,7 +105,7 @@ fn pod_info(pod: &Pod) -> Value {
 /// Who serves what, as the picker has it, and what the engines say.
 struct Pools {
     /// With the ModelServer, `namespace/name`.
-    members: Vec<(String, Endpoint)>,
+    members: Vec<(String, Seen)>,
     scraped: Arc<HashMap<Target, Arc<Slot>>>,
 }
 

@@ -3,7 +3,7 @@
 //! Borrowed from the record: of a thousand endpoints, a tree of JSON values would take megabytes a decision.
 
 use crate::decisions::Record;
-use kthena_core::scheduling::{Decision, Profile, Signals, Verdict};
+use kthena_core::scheduling::{Decision, Endpoint, Profile, Saturated, Signals, Verdict};
 use serde::Serialize;
 
 /// How many endpoints of one decision are listed at most.
@@ -40,7 +40,14 @@ struct Candidate<'a> {
     pod: &'a str,
     pick: Option<usize>,
     in_flight: u32,
+    /// Of the prompts in flight, estimated.
+    tokens: u32,
+    /// All requests that it has, as far as we know.
+    requests: u32,
     signals: Option<Said>,
+    measured: Measured,
+    /// Per cent of the prompt that it has in its cache, as far as we know.
+    matched: f64,
     dropped_by: Option<&'static str>,
     reason: Option<String>,
     scores: Vec<Scored>,
@@ -53,6 +60,14 @@ struct Scored {
     score: f64,
 }
 
+/// What our own requests took there lately, in seconds; `null` when there were none.
+#[derive(Debug, Serialize)]
+struct Measured {
+    ttft: Option<f64>,
+    tpot: Option<f64>,
+    duration: Option<f64>,
+}
+
 /// What the engine said of itself; `null` for what it did not.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -60,6 +75,7 @@ pub(super) struct Said {
     running: Option<u32>,
     waiting: Option<u32>,
     kv_cache_usage: Option<f64>,
+    kv_cache_tokens: Option<u32>,
     ttft: Option<f64>,
     tpot: Option<f64>,
     asleep: bool,
@@ -68,7 +84,7 @@ pub(super) struct Said {
 /// Says what was decided, and why.
 pub(super) fn explain<'a>(record: &'a Record, profile: &Profile) -> Explained<'a> {
     let decision = record.decision.as_ref();
-    let scorers = decision.map_or(&[][..], |decision| &decision.scorers);
+    let scorers = decision.map_or(&[][..], |decision| &*decision.scorers);
     let endpoints = decision.map(|decision| listed(decision, profile)).unwrap_or_default();
     Explained {
         number: record.number,
@@ -86,20 +102,20 @@ pub(super) fn explain<'a>(record: &'a Record, profile: &Profile) -> Explained<'a
 
 /// The endpoints that tell the most.
 fn listed<'a>(decision: &'a Decision, profile: &Profile) -> Vec<Candidate<'a>> {
-    let mut all: Vec<_> = decision.verdicts.iter().map(|verdict| (None, verdict)).collect();
+    let mut all: Vec<_> = (0..).zip(&decision.verdicts).map(|(index, verdict)| (None, index, verdict)).collect();
     for (place, pick) in (1..).zip(&decision.picks) {
-        if let Some((of, _)) = all.get_mut(*pick) {
+        if let Some((of, ..)) = all.get_mut(*pick) {
             *of = Some(place);
         }
     }
     // Stable: those that are equal stay as they were looked at.
-    all.sort_by(|(place, verdict), (other_place, other)| {
+    all.sort_by(|(place, _, verdict), (other_place, _, other)| {
         let group = |place: &Option<usize>, verdict: &Verdict| (place.is_none(), *place, verdict.dropped_by.is_some());
         let by_group = group(place, verdict).cmp(&group(other_place, other));
         by_group.then_with(|| other.total.total_cmp(&verdict.total))
     });
     all.truncate(MOST_ENDPOINTS);
-    all.into_iter().map(|(place, verdict)| candidate(decision, verdict, place, profile)).collect()
+    all.into_iter().filter_map(|(place, index, verdict)| candidate(decision, index, verdict, place, profile)).collect()
 }
 
 /// The decision in a sentence.
@@ -107,11 +123,12 @@ fn outcome(record: &Record) -> String {
     let Some(decision) = &record.decision else {
         return "no pick: nobody published this target; left to the ModelServer's failure mode".to_owned();
     };
-    let Some(first) = decision.picks.first().and_then(|pick| decision.verdicts.get(*pick)) else {
-        return match decision.verdicts.is_empty() {
-            true => "no pick: the target has no endpoints; left to the ModelServer's failure mode".to_owned(),
-            false => "no pick: every endpoint was dropped; left to the ModelServer's failure mode".to_owned(),
-        };
+    if let Some(Saturated { by, retry_after }) = decision.saturated {
+        let seconds = retry_after.as_secs();
+        return format!("refused: every endpoint was dropped, the last by {by}; 429, to be asked again in {seconds} s");
+    }
+    let Some(first) = decision.picks.first().and_then(|pick| decision.endpoints.get(*pick)) else {
+        return "no pick: the target has no endpoints; left to the ModelServer's failure mode".to_owned();
     };
     match decision.picks.len() - 1 {
         0 => format!("{} and no other to retry", first.pod),
@@ -122,28 +139,35 @@ fn outcome(record: &Record) -> String {
 
 fn candidate<'a>(
     decision: &'a Decision,
-    verdict: &'a Verdict,
+    index: usize,
+    verdict: &Verdict,
     pick: Option<usize>,
     profile: &Profile,
-) -> Candidate<'a> {
-    let scores = decision.scorers.iter().zip(&verdict.scores);
-    Candidate {
-        address: &verdict.address,
-        pod: &verdict.pod,
+) -> Option<Candidate<'a>> {
+    let Endpoint { address, pod } = decision.endpoints.get(index)?;
+    let scores = decision.scorers.iter().zip(decision.scores(index));
+    let load = &verdict.load;
+    Some(Candidate {
+        address,
+        pod,
         pick,
-        in_flight: verdict.load.in_flight,
-        signals: verdict.load.signals.as_ref().map(signals),
+        in_flight: load.in_flight,
+        tokens: load.tokens,
+        requests: load.requests(),
+        signals: load.signals.as_ref().map(signals),
+        measured: Measured { ttft: load.ttft, tpot: load.tpot, duration: load.duration },
+        matched: shown(verdict.matched),
         dropped_by: verdict.dropped_by,
         reason: verdict.dropped_by.and_then(|name| profile.reason(name)),
         scores: scores.map(|((scorer, _), score)| Scored { scorer, score: shown(*score) }).collect(),
-        total: (verdict.dropped_by.is_none() || !verdict.scores.is_empty()).then_some(shown(verdict.total)),
-    }
+        total: verdict.scored.then_some(shown(verdict.total)),
+    })
 }
 
 /// As it is shown.
 pub(super) fn signals(signals: &Signals) -> Said {
-    let Signals { running, waiting, kv_cache_usage, ttft, tpot, asleep } = *signals;
-    Said { running, waiting, kv_cache_usage, ttft, tpot, asleep }
+    let Signals { running, waiting, kv_cache_usage, kv_cache_tokens, ttft, tpot, asleep } = *signals;
+    Said { running, waiting, kv_cache_usage, kv_cache_tokens, ttft, tpot, asleep }
 }
 
 /// x100, to two digits after the point.
@@ -154,20 +178,29 @@ fn shown(score: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kthena_core::scheduling::{Endpoint, LeastRequest, Load, MaxWaiting, Request};
+    use kthena_core::scheduling::{self, LeastRequest, Load, MaxWaiting, Request};
     use serde_json::{Value, json};
     use std::time::{Duration, SystemTime};
 
-    const REQUEST: Request<'static> = Request { target: "default/a", model: "m" };
+    /// A name, requests in flight, and how many wait in its engine if it says.
+    type Given = (String, u32, Option<u32>);
 
-    fn endpoint(name: &str, in_flight: u32, waiting: Option<u32>) -> Endpoint {
-        let signals = waiting.map(|waiting| Signals { waiting: Some(waiting), ..Signals::default() });
-        Endpoint {
+    fn decide(profile: &Profile, given: &[Given]) -> Decision {
+        let endpoints = given.iter().map(|(name, ..)| Endpoint {
             address: format!("{name}:8000").into(),
             pod: format!("default/{name}").into(),
-            load: Load { in_flight, signals },
-            models: None,
-        }
+        });
+        let candidate = |(_, in_flight, waiting): &Given| {
+            let signals = waiting.map(|waiting| Signals { waiting: Some(waiting), ..Signals::default() });
+            let load = Load { in_flight: *in_flight, signals, ..Load::default() };
+            scheduling::Candidate { load, matched: 0.25, ..Default::default() }
+        };
+        let candidates: Vec<_> = given.iter().map(candidate).collect();
+        profile.decide(&Request::default(), &endpoints.collect(), &candidates, &mut || 0)
+    }
+
+    fn given(name: &str, in_flight: u32, waiting: Option<u32>) -> Given {
+        (name.to_owned(), in_flight, waiting)
     }
 
     fn record(decision: Option<Decision>) -> Record {
@@ -188,8 +221,7 @@ mod tests {
     #[test]
     fn every_endpoint_s_verdict_is_told_in_figures_and_words() {
         let profile = Profile::new(vec![Box::new(MaxWaiting(10))], vec![(Box::new(LeastRequest), 2.0)]);
-        let endpoints = [endpoint("p", 3, None), endpoint("q", 1, None), endpoint("r", 0, Some(12))];
-        let decision = profile.decide(&REQUEST, &endpoints, &mut || 0);
+        let decision = decide(&profile, &[given("p", 3, None), given("q", 1, None), given("r", 0, Some(12))]);
         let told = told(&record(Some(decision)), &profile);
         let expected = json!({
             "number": 7, "time": "2023-11-14T22:13:20.123Z", "requestId": "id-1", "target": "default/a", "model": "m",
@@ -197,14 +229,16 @@ mod tests {
             "scorers": [{"name": "least-request", "weight": 2.0}],
             "picks": ["q:8000", "p:8000"],
             "endpoints": [
-                {"address": "q:8000", "pod": "default/q", "pick": 1, "inFlight": 1, "signals": null, "droppedBy": null,
+                {"address": "q:8000", "pod": "default/q", "pick": 1, "inFlight": 1, "tokens": 0, "requests": 1, "signals": null, "measured": {"ttft": null, "tpot": null, "duration": null},
+                 "matched": 25.0, "droppedBy": null,
                  "reason": null, "scores": [{"scorer": "least-request", "score": 66.67}], "total": 133.33},
-                {"address": "p:8000", "pod": "default/p", "pick": 2, "inFlight": 3, "signals": null, "droppedBy": null,
+                {"address": "p:8000", "pod": "default/p", "pick": 2, "inFlight": 3, "tokens": 0, "requests": 3, "signals": null, "measured": {"ttft": null, "tpot": null, "duration": null},
+                 "matched": 25.0, "droppedBy": null,
                  "reason": null, "scores": [{"scorer": "least-request", "score": 0.0}], "total": 0.0},
-                {"address": "r:8000", "pod": "default/r", "pick": null, "inFlight": 0,
-                 "signals": {"running": null, "waiting": 12, "kvCacheUsage": null, "ttft": null, "tpot": null,
-                             "asleep": false},
-                 "droppedBy": "least-request", "reason": "10 or more requests wait in its engine", "scores": [],
+                {"address": "r:8000", "pod": "default/r", "pick": null, "inFlight": 0, "tokens": 0, "requests": 12,
+                 "signals": {"running": null, "waiting": 12, "kvCacheUsage": null, "kvCacheTokens": null, "ttft": null,
+                             "tpot": null, "asleep": false},
+                 "measured": {"ttft": null, "tpot": null, "duration": null}, "matched": 25.0, "droppedBy": "least-request", "reason": "10 or more requests wait in its engine", "scores": [],
                  "total": null},
             ],
             "omitted": 0,
@@ -216,19 +250,20 @@ mod tests {
     fn a_decision_without_a_pick_says_why() {
         let profile = Profile::new(vec![Box::new(MaxWaiting(1))], vec![]);
         let outcome = |decision| told(&record(decision), &profile)["outcome"].as_str().unwrap().to_owned();
-        let decide = |endpoints: &[Endpoint]| Some(profile.decide(&REQUEST, endpoints, &mut || 0));
+        let decide = |given: &[Given]| Some(decide(&profile, given));
         assert!(outcome(None).contains("nobody published this target"));
         assert!(outcome(decide(&[])).contains("has no endpoints"));
-        assert!(outcome(decide(&[endpoint("p", 0, Some(1))])).contains("every endpoint was dropped"));
-        assert_eq!(outcome(decide(&[endpoint("p", 0, None)])), "default/p and no other to retry");
+        let refused = "refused: every endpoint was dropped, the last by least-request; 429, to be asked again in 1 s";
+        assert_eq!(outcome(decide(&[given("p", 0, Some(1))])), refused);
+        assert_eq!(outcome(decide(&[given("p", 0, None)])), "default/p and no other to retry");
     }
 
     #[test]
     fn of_many_endpoints_the_picks_and_the_best_are_listed() {
         let profile = Profile::new(vec![Box::new(MaxWaiting(10))], vec![(Box::new(LeastRequest), 1.0)]);
         let waiting = |load| if load < 500 { Some(12) } else { None };
-        let endpoints: Vec<_> = (0..1000).map(|load| endpoint(&format!("e{load}"), load, waiting(load))).collect();
-        let told = told(&record(Some(profile.decide(&REQUEST, &endpoints, &mut || 0))), &profile);
+        let all: Vec<_> = (0..1000).map(|load| given(&format!("e{load}"), load, waiting(load))).collect();
+        let told = told(&record(Some(decide(&profile, &all))), &profile);
         let listed = told["endpoints"].as_array().unwrap();
         assert_eq!((listed.len(), &told["omitted"]), (MOST_ENDPOINTS, &json!(1000 - MOST_ENDPOINTS)));
         let picks = told["picks"].as_array().unwrap();

@@ -3,8 +3,10 @@
 use super::failure::Failure;
 use super::fetch::Fetcher;
 use super::{Observed, Slot, Target};
+use crate::picker::Picker;
 use crate::telemetry::ScrapeMetrics;
 use kthena_core::engine::Observer;
+use kthena_core::scheduling::Snapshot;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{self, Instant, Interval, MissedTickBehavior};
@@ -24,6 +26,9 @@ const MODELS_EVERY: u32 = 2;
 /// An engine that is asked.
 pub(super) struct Endpoint {
     target: Target,
+    /// As the picker knows it.
+    address: String,
+    picker: Arc<Picker>,
     slot: Arc<Slot>,
     interval: Duration,
     fetcher: Fetcher,
@@ -49,11 +54,13 @@ impl Endpoint {
     pub(super) fn new(
         target: Target,
         slot: Arc<Slot>,
+        picker: &Arc<Picker>,
         interval: Duration,
         fetcher: Fetcher,
         metrics: &Arc<ScrapeMetrics>,
     ) -> Self {
-        Self { target, slot, interval, fetcher, metrics: Arc::clone(metrics) }
+        let (address, picker, metrics) = (target.address.to_string(), Arc::clone(picker), Arc::clone(metrics));
+        Self { target, address, picker, slot, interval, fetcher, metrics }
     }
 
     /// Asks after `delay` for the first time, and does not end. One page does not wait for the other.
@@ -94,6 +101,7 @@ impl Endpoint {
 
     async fn scrape(&self, watch: &mut Watch) {
         let start = Instant::now();
+        let before = self.picker.in_flight_at(&self.address);
         let patience = self.interval * STALE_AFTER;
         let too_old = watch.good + patience;
         // Its silence is noticed in time; one that is silent already may take as long to come back.
@@ -110,15 +118,16 @@ impl Endpoint {
         match observed {
             Ok(observation) => {
                 self.metrics.took(now.duration_since(start));
-                let before = self.slot.observed();
+                let was_stale = self.slot.observed().stale;
                 self.slot.observe(Observed {
                     signals: Some(observation.signals),
-                    adapters: observation.adapters,
+                    adapters: observation.adapters.clone(),
                     at: Some(now.into_std()),
                     stale: false,
                 });
+                self.picker.observe(&self.address, Some(observation), before);
                 (watch.good, watch.misses, watch.spoke, watch.mute) = (now, 0, true, 0);
-                if before.stale {
+                if was_stale {
                     tracing::info!("{self}: its metrics are known again");
                 }
             }
@@ -139,7 +148,7 @@ impl Endpoint {
 
     /// Says once that there is nothing to know.
     fn mute(&self, failure: &Failure) {
-        self.slot.observe(Observed::default());
+        self.unknown(Observed::default());
         tracing::info!(
             "{self}: its engine says nothing of its load, picked by requests in flight alone: {failure}; asked again \
              every {MUTE_EVERY} intervals"
@@ -152,8 +161,14 @@ impl Endpoint {
         if before.stale {
             return;
         }
-        self.slot.observe(Observed { signals: None, adapters: None, stale: true, at: before.at });
+        self.unknown(Observed { signals: None, adapters: None, stale: true, at: before.at });
         tracing::warn!("{self}: no metrics for {STALE_AFTER} intervals, picked by requests in flight alone: {failure}");
+    }
+
+    /// Nothing that it said is true of now.
+    fn unknown(&self, observed: Observed) {
+        self.slot.observe(observed);
+        self.picker.observe(&self.address, None, Snapshot::default());
     }
 
     async fn list(&self) {
@@ -163,7 +178,11 @@ impl Endpoint {
             Err(_) => Err(Failure::Timeout),
         };
         match listed {
-            Ok(models) => self.slot.list(models),
+            Ok(models) => {
+                if let Some(models) = self.slot.list(models) {
+                    self.picker.list(&self.address, models);
+                }
+            }
             Err(failure) => self.metrics.failed("models", failure.reason()),
         }
     }

@@ -1,4 +1,4 @@
-//! What one engine said last: written by its task, read by every pick.
+//! What one engine said last: written by its task, read by whoever asks. Picks have their own copy.
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use kthena_core::engine::{Adapters, Model};
@@ -49,9 +49,13 @@ impl Slot {
         self.observed.store(Arc::new(observed));
     }
 
-    pub(crate) fn list(&self, models: Vec<Model>) {
-        if self.models.load().as_deref() != Some(&models) {
-            self.models.store(Some(Arc::new(models)));
+    /// Takes a list; answers with it if it is news.
+    pub(crate) fn list(&self, models: Vec<Model>) -> Option<Arc<Vec<Model>>> {
+        if self.models.load().as_deref() == Some(&models) {
+            return None;
         }
+        let models = Arc::new(models);
+        self.models.store(Some(Arc::clone(&models)));
+        Some(models)
     }
 }

@@ -6,10 +6,12 @@ use envoy_types::pb::envoy::config::core::v3::{
     HeaderValue, HeaderValueOption, header_value_option::HeaderAppendAction,
 };
 use envoy_types::pb::envoy::service::ext_proc::v3::{
-    BodyResponse, CommonResponse, HeaderMutation, HeadersResponse, ProcessingRequest, ProcessingResponse,
-    TrailersResponse, processing_request, processing_response,
+    BodyResponse, CommonResponse, HeaderMutation, HeadersResponse, ImmediateResponse, ProcessingRequest,
+    ProcessingResponse, TrailersResponse, processing_request, processing_response,
 };
-use kthena_core::scheduling::{Decision, Request};
+use envoy_types::pb::envoy::r#type::v3::{HttpStatus, StatusCode};
+use kthena_core::reply::{Refusal, Shape};
+use kthena_core::scheduling::{Decision, Request, Saturated};
 use kthena_core::wire;
 use percent_encoding::percent_decode_str;
 use std::time::SystemTime;
@@ -25,9 +27,15 @@ pub struct Asked {
     client_model: String,
     route: String,
     request_id: String,
+    shape: Option<Shape>,
 }
 
 impl Asked {
+    /// The shape that this client's errors have.
+    pub fn shape(&self) -> Shape {
+        self.shape.unwrap_or(Shape::OpenAi)
+    }
+
     /// What is remembered of the question and its answer; `None` for a target that nobody published.
     pub(crate) fn into_record(self, decision: Option<Decision>) -> Record {
         Record {
@@ -42,7 +50,7 @@ impl Asked {
 
     /// As the scheduler takes it.
     pub fn request(&self) -> Request<'_> {
-        Request { target: &self.target, model: &self.model }
+        Request { target: &self.target, model: &self.model, ..Request::default() }
     }
 
     /// What the gauges tell apart.
@@ -62,6 +70,7 @@ pub fn asked(message: &ProcessingRequest) -> Option<Asked> {
             wire::UPSTREAM_MODEL => asked.model = name(header),
             wire::MODEL => asked.client_model = name(header),
             wire::ROUTE => asked.route = value(header),
+            wire::SHAPE => asked.shape = (value(header) == wire::ANTHROPIC).then_some(Shape::Anthropic),
             REQUEST_ID => asked.request_id = value(header),
             _ => {}
         }
@@ -97,6 +106,27 @@ pub fn destination(list: Option<String>) -> ProcessingResponse {
     let mutation = set.map(|option| HeaderMutation { set_headers: vec![option], ..Default::default() });
     let response = CommonResponse { header_mutation: mutation, ..Default::default() };
     response_of(processing_response::Response::RequestHeaders(HeadersResponse { response: Some(response) }))
+}
+
+/// The answer to a request that nobody may serve now: 429, with the time to ask again in whole seconds.
+pub fn refusal(saturated: &Saturated, shape: Shape) -> ProcessingResponse {
+    let refusal = Refusal::Saturated(saturated.by.to_owned()).reply(shape);
+    let header = |key: &str, value: String| HeaderValueOption {
+        header: Some(HeaderValue { key: key.to_owned(), raw_value: value.into_bytes(), ..Default::default() }),
+        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
+        ..Default::default()
+    };
+    let set_headers = vec![
+        header("content-type", "application/json".to_owned()),
+        header("retry-after", saturated.retry_after.as_secs().to_string()),
+    ];
+    response_of(processing_response::Response::ImmediateResponse(ImmediateResponse {
+        status: Some(HttpStatus { code: StatusCode::TooManyRequests.into() }),
+        headers: Some(HeaderMutation { set_headers, ..Default::default() }),
+        body: refusal.body,
+        details: format!("{}{}", wire::SATURATED, saturated.by),
+        ..Default::default()
+    }))
 }
 
 /// The answer to a message that asks nothing: go on. `None` where none is due.
@@ -150,6 +180,7 @@ mod tests {
             client_model: "通%".into(),
             route: "default/r".into(),
             request_id: "id-1".into(),
+            shape: None,
         };
         assert_eq!(asked, expected);
     }

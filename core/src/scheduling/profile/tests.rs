@@ -191,18 +191,22 @@ fn an_engine_asleep_is_passed_over_while_one_is_awake() {
     assert_eq!(decision.picks.len(), 2, "with all asleep one must be tried");
 }
 
+fn saturated(seconds: u64) -> Option<Saturated> {
+    Some(Saturated { by: "least-request", retry_after: Duration::from_secs(seconds) })
+}
+
 #[test]
 fn when_filters_drop_every_engine_nobody_is_picked_and_it_says_when_to_ask_again() {
     let profile = Profile::new(vec![Box::new(MaxWaiting(10))], vec![(Box::new(LeastRequest), 1.0)]);
     let decision = decide(&profile, &scraped(&[says(4, 12), asleep(), says(4, 10)]), &mut random(1));
     let dropped: Vec<_> = decision.verdicts.iter().map(|verdict| verdict.dropped_by).collect();
     assert_eq!(dropped, [Some("least-request"), Some("asleep"), Some("least-request")]);
-    assert_eq!((decision.picks.len(), decision.saturated), (0, Some(Duration::from_secs(1))));
+    assert_eq!((decision.picks.len(), decision.saturated), (0, saturated(1)));
     let mut loads = scraped(&[says(4, 12), says(5, 10), says(1, 400)]);
     loads.iter_mut().for_each(|load| load.duration = Some(6.5));
     let decision = decide(&profile, &loads, &mut random(1));
-    assert_eq!(decision.saturated, Some(Duration::from_secs(13)), "ten wait behind five that take 6.5 s each");
-    assert_eq!(decide(&profile, &loads[2..], &mut random(1)).saturated, Some(Duration::from_secs(60)), "at the most");
+    assert_eq!(decision.saturated, saturated(13), "ten wait behind five that take 6.5 s each");
+    assert_eq!(decide(&profile, &loads[2..], &mut random(1)).saturated, saturated(60), "at the most");
     assert_eq!(decide(&profile, &[], &mut random(1)).saturated, None, "there is nobody");
     assert_eq!(decide(&profile, &scraped(&[says(0, 0)]), &mut random(1)).saturated, None);
 }

@@ -1,8 +1,7 @@
 use super::*;
-use crate::scrape::Observed;
 use crate::{Picker, Pool};
-use kthena_core::engine::{EngineType, Model};
-use kthena_core::scheduling::Profile;
+use kthena_core::engine::{EngineType, Model, Observation};
+use kthena_core::scheduling::{Profile, Snapshot};
 use kthena_crds::Resources;
 use std::net::SocketAddr;
 
@@ -11,7 +10,7 @@ fn debug() -> Debug {
     let endpoints = vec![(SocketAddr::from(([10, 0, 0, 1], 8000)), "default/a".to_owned())];
     picker.publish(crate::Pools::new([(
         "default/s".to_owned(),
-        Pool { engine: Some(EngineType::Vllm), fail_close: false, endpoints },
+        Pool { engine: Some(EngineType::Vllm), endpoints, ..Pool::default() },
     )]));
     let pod = json!({"metadata": {"name": "a", "namespace": "default"}, "status": {"podIP": "10.0.0.1"}});
     let pods = vec![serde_json::from_value(pod).unwrap()];
@@ -30,18 +29,18 @@ fn a_pod_shows_what_its_engine_said_and_null_for_what_it_did_not() {
     });
     assert_eq!(list(&debug, Kind::Pod), [expected.clone()]);
 
-    let targets = debug.picker.targets().current();
-    let slot = targets.values().next().unwrap();
     let signals = Signals {
         running: Some(2),
         waiting: Some(1),
         kv_cache_usage: Some(0.5),
         ttft: Some(0.25),
-        tpot: None,
         asleep: true,
+        ..Signals::default()
     };
-    slot.observe(Observed { signals: Some(signals), ..Observed::default() });
-    slot.list(vec![Model { id: "m".into(), parent: None }, Model { id: "lora".into(), parent: Some("m".into()) }]);
+    let observation = Observation { signals, adapters: None };
+    debug.picker.observe("10.0.0.1:8000", Some(observation), Snapshot::default());
+    let models = vec![Model { id: "m".into(), parent: None }, Model { id: "lora".into(), parent: Some("m".into()) }];
+    debug.picker.list("10.0.0.1:8000", Arc::new(models));
     expected["metrics"] = json!({
         "gpuCacheUsage": 0.5, "requestWaitingNum": 1, "requestRunningNum": 2, "tpot": null, "ttft": 0.25,
     });

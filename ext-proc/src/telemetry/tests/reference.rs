@@ -12,10 +12,10 @@ fn table() -> String {
     let (picker, telemetry) = telemetry();
     let endpoint = ("10.0.0.1:8000".parse().unwrap(), "default/p".to_owned());
     picker.publish(crate::Pools::new([("default/s".to_owned(), vec![endpoint])]));
-    let request = kthena_core::scheduling::Request { target: "default/s", model: "org/m" };
+    let request = kthena_core::scheduling::Request { target: "default/s", model: "org/m", ..Default::default() };
     let now = Instant::now();
     let mut watch = Stopwatch::new(now);
-    let _ticket = picker.pick_by_laps(&request, || 0, |lap| watch.lap(lap, now));
+    let _ticket = picker.pick_by_laps(&request, None, || 0, |lap| watch.lap(lap, now));
     picker.live().decided("chat", &watch);
     let whereto = Whereto { model: "chat", route: "default/r", server: "default/s", upstream_model: "org/m" };
     let _underway = picker.live().begin(whereto, now);
