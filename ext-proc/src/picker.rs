@@ -67,20 +67,25 @@ impl Picker {
 
     /// A picker without endpoints, which remembers that many decisions; 0 for none.
     pub fn remembering(profiles: impl Into<Profiles>, decisions: usize) -> Arc<Self> {
-        Arc::new(Self {
+        let picker = Arc::new(Self {
             start: Instant::now(),
             pools: ArcSwap::default(),
-            profiles: ArcSwap::from_pointee(profiles.into()),
+            profiles: ArcSwap::default(),
             fleet: Mutex::default(),
             targets: Targets::default(),
             live: Live::new(),
             decisions: Decisions::new(decisions),
             published: AtomicBool::new(false),
-        })
+        });
+        picker.configure(profiles.into());
+        picker
     }
 
     /// Replaces the ways of choosing, from the next request on.
     pub fn configure(&self, profiles: Profiles) {
+        if let Some(hashes) = profiles.prefix_capacity() {
+            self.lock().set_prefix_capacity(hashes);
+        }
         self.profiles.store(Arc::new(profiles));
     }
 
@@ -208,6 +213,18 @@ impl Picker {
 // === impl Profiles ===
 
 impl Profiles {
+    /// The default one and those that have a name.
+    pub fn new(default: Profile, named: BTreeMap<String, Profile>) -> Self {
+        let named = named.into_iter().map(|(name, profile)| (name, Arc::new(profile))).collect();
+        Self { default: Arc::new(default), named }
+    }
+
+    /// How many hashes of prompts an endpoint may hold: as many as the profile says that wants the most.
+    fn prefix_capacity(&self) -> Option<usize> {
+        let profiles = self.named.values().chain([&self.default]);
+        profiles.filter_map(|profile| profile.prefix()).map(|arguments| arguments.cache_size as usize).max()
+    }
+
     /// The one of that name; the default one where it is not given, or not known (any more).
     fn of(&self, name: Option<&str>) -> Arc<Profile> {
         Arc::clone(name.and_then(|name| self.named.get(name)).unwrap_or(&self.default))
@@ -216,7 +233,7 @@ impl Profiles {
 
 impl From<Profile> for Profiles {
     fn from(default: Profile) -> Self {
-        Self { default: Arc::new(default), named: BTreeMap::new() }
+        Self::new(default, BTreeMap::new())
     }
 }
 

@@ -5,15 +5,15 @@
 
 use crate::source::Snapshot;
 use kthena_core::config::Compiled;
-use kthena_core::prefix::Blocks;
 use kthena_core::routing::{Table, Target};
+use kthena_core::scheduling::Profile;
 use kthena_crds::Problem;
 use kthena_envoy::xds::Cache;
 use kthena_envoy::{DataPlane, Profiles, Renderer, Settings, Wiring, compile};
 use kthena_ext_proc::debug::Debug;
 use kthena_ext_proc::telemetry::Telemetry;
 use kthena_ext_proc::{Picker, Pool, Pools};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -169,9 +169,11 @@ pub fn settings(listen: std::net::SocketAddr, config: &Compiled) -> Settings {
     }
 }
 
-/// How the file's profiles have prompts hashed. It has one so far, and says nothing of blocks.
-fn profiles(_: &Compiled) -> Profiles {
-    Profiles { default: Some(Blocks::default()), named: BTreeMap::new() }
+/// How the file's profiles have prompts hashed.
+fn profiles(config: &Compiled) -> Profiles {
+    let blocks = |profile: &Profile| profile.prefix().map(|arguments| arguments.blocks);
+    let named = config.profiles.iter().map(|(name, profile)| (name.clone(), blocks(profile))).collect();
+    Profiles { default: blocks(&config.profile), named }
 }
 
 #[cfg(test)]

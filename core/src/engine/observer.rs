@@ -41,7 +41,7 @@ impl Observer {
             running: reading.running(),
             waiting: reading.waiting(),
             kv_cache_usage: reading.kv_cache_usage(),
-            kv_cache_tokens: None,
+            kv_cache_tokens: reading.kv_cache_tokens(),
             ttft: self.ttft.observe(reading.ttft()),
             tpot: self.tpot.observe(reading.tpot()),
             asleep: reading.asleep(),

@@ -1,5 +1,7 @@
+mod herding;
+
 use super::*;
-use crate::scheduling::{Scorer, Signals};
+use crate::scheduling::{PrefixCache, Signals};
 
 const REQUEST: Request<'static> = Request { target: "ns/a", model: "m", tokens: 7, prefix: &[] };
 const NOW: Duration = Duration::from_secs(5);
@@ -103,21 +105,8 @@ fn how_fast_an_endpoint_is_comes_from_requests_that_it_served() {
     assert_eq!((load.ttft, load.tpot, load.duration), (Some(1.0), None, Some(1.0)));
 }
 
-/// As `prefix-cache`, without what keeps that from overload.
-struct ByPrefix;
-
-impl Scorer for ByPrefix {
-    fn name(&self) -> &'static str {
-        "prefix-cache"
-    }
-
-    fn score(&self, _: &Request<'_>, candidates: &[Candidate<'_>], _: &mut Random<'_>, scores: &mut [f64]) {
-        scores.iter_mut().zip(candidates).for_each(|(score, candidate)| *score = candidate.matched);
-    }
-}
-
 fn by_prefix() -> Profile {
-    Profile::new(vec![], vec![(Box::new(ByPrefix), 1.0)])
+    Profile::new(vec![], vec![(Box::new(PrefixCache::default()), 1.0)])
 }
 
 const PROMPT: Request<'static> = Request { prefix: &[11, 12, 13, 14], ..REQUEST };
