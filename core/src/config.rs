@@ -4,10 +4,14 @@
 //! under `dataPlane`. A human writes it, so unknown keys are refused. What this version does not do yet is
 //! served without and named in [`Compiled::problems`]; except `auth`, which nobody may believe in force.
 
-use crate::scheduling::{Filter, MaxWaiting, Plugin, Profile};
+use crate::scheduling::Profile;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 mod arguments;
+mod scheduler;
+
+pub use scheduler::{Filters, PluginConfig, Plugins, Scheduler, ScoreEntry, Scores};
 
 /// Bodies beyond this are refused unless the file says otherwise: 64 MiB.
 pub const DEFAULT_MAX_REQUEST_BODY_BYTES: u64 = 64 << 20;
@@ -16,83 +20,16 @@ pub const DEFAULT_MAX_REQUEST_BODY_BYTES: u64 = 64 << 20;
 /// of what comes before: beyond this a single request could end the VM.
 const LARGEST_MAX_REQUEST_BODY_BYTES: u64 = 256 << 20;
 
-/// Upstream's plugins that are not built yet.
-const LATER: [&str; 5] = ["lora-affinity", "gpu-usage", "least-latency", "prefix-cache", "kvcache-aware"];
-
 /// The file as written.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct RouterConfiguration {
-    /// Which plugins run, with what arguments.
+    /// How endpoints are chosen where nothing else is said.
     pub scheduler: Option<Scheduler>,
     /// JWT authentication.
     pub auth: Auth,
     /// What Envoy and the filter are told.
     pub data_plane: DataPlane,
-}
-
-/// `scheduler`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-pub struct Scheduler {
-    /// Arguments by plugin name.
-    pub plugin_config: Vec<PluginConfig>,
-    /// Which plugins run.
-    pub plugins: Plugins,
-}
-
-/// An entry of `scheduler.pluginConfig`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PluginConfig {
-    /// The plugin's name.
-    pub name: String,
-    /// Its arguments; checked by the plugin that reads them.
-    #[serde(default)]
-    pub args: serde_json::Map<String, serde_json::Value>,
-}
-
-/// `scheduler.plugins`; the two keys are capitalised, as upstream has them.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Plugins {
-    /// Plugins that drop endpoints.
-    #[serde(rename = "Filter")]
-    pub filter: Filters,
-    /// Plugins that rank endpoints.
-    #[serde(rename = "Score")]
-    pub score: Scores,
-}
-
-/// `scheduler.plugins.Filter`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Filters {
-    /// In the order they run.
-    pub enabled: Vec<String>,
-    /// Read for compatibility; it has no effect.
-    pub disabled: Vec<String>,
-}
-
-/// `scheduler.plugins.Score`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Scores {
-    /// With their weights.
-    pub enabled: Vec<ScoreEntry>,
-    /// Read for compatibility; it has no effect.
-    pub disabled: Vec<serde_json::Value>,
-}
-
-/// A scorer and what it counts for.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ScoreEntry {
-    /// The plugin's name.
-    pub name: String,
-    /// Its factor; absent it counts nothing, as upstream has it.
-    #[serde(default)]
-    pub weight: u32,
 }
 
 /// `auth`
@@ -111,6 +48,8 @@ pub struct Auth {
 pub struct DataPlane {
     /// Bodies beyond this many bytes get 413.
     pub max_request_body_bytes: u64,
+    /// Other ways of choosing, by the name that a ModelServer's annotation gives.
+    pub scheduler_profiles: BTreeMap<String, Scheduler>,
 }
 
 /// A configuration that can run.
@@ -118,6 +57,8 @@ pub struct DataPlane {
 pub struct Compiled {
     /// How endpoints are chosen.
     pub profile: Profile,
+    /// How those of a ModelServer are chosen that names one of these.
+    pub profiles: BTreeMap<String, Profile>,
     /// Bodies beyond this many bytes get 413.
     pub max_request_body_bytes: u64,
     /// What is asked for and served without, a sentence each.
@@ -134,13 +75,58 @@ pub enum ConfigError {
     #[error("dataPlane.maxRequestBodyBytes: {0} is not between 1 and {LARGEST_MAX_REQUEST_BODY_BYTES}")]
     MaxRequestBodyBytes(u64),
     /// A plugin nobody knows.
-    #[error("{field}: unknown plugin `{name}`, expected one of {}", known())]
+    #[error("{field}: unknown plugin `{name}`, expected one of {}", scheduler::names())]
     UnknownPlugin {
         /// Where it is named.
-        field: &'static str,
+        field: String,
         /// What it is called there.
         name: String,
     },
+    /// A plugin that drops no endpoints.
+    #[error("{field}: `{name}` does not filter, expected one of {}", scheduler::filters())]
+    NoFilter {
+        /// Where it is named.
+        field: String,
+        /// Its name.
+        name: String,
+    },
+    /// A plugin that would run twice.
+    #[error("{field}: `{name}` is there twice, expected each plugin once")]
+    Twice {
+        /// Where it is named.
+        field: String,
+        /// Its name.
+        name: String,
+    },
+    /// An argument that a plugin does not have.
+    #[error("{field}: unknown argument, {}", expected(names))]
+    UnknownArgument {
+        /// Where it is.
+        field: String,
+        /// Those that it has.
+        names: &'static [&'static str],
+    },
+    /// A value that an argument cannot have.
+    #[error("{field}: {value} is not {expected}")]
+    Argument {
+        /// Where it is.
+        field: String,
+        /// What is written there, as JSON.
+        value: String,
+        /// What is accepted.
+        expected: String,
+    },
+    /// A profile that nothing can name.
+    #[error("dataPlane.schedulerProfiles: a profile without a name, expected one that an annotation can give")]
+    NamelessProfile,
+}
+
+fn expected(names: &[&str]) -> String {
+    match names {
+        [] => "the plugin has none".to_owned(),
+        [name] => format!("expected {name}"),
+        names => format!("expected one of {}", names.join(", ")),
+    }
 }
 
 // === impl RouterConfiguration ===
@@ -161,61 +147,25 @@ impl RouterConfiguration {
         let mut problems = Vec::new();
         let profile = match &self.scheduler {
             None => Profile::default(),
-            Some(scheduler) => scheduler.compile(&mut problems)?,
+            Some(scheduler) => scheduler.compile("scheduler", &mut problems)?,
         };
-        Ok(Compiled { profile, max_request_body_bytes, problems })
-    }
-}
-
-// === impl Scheduler ===
-
-impl Scheduler {
-    fn compile(&self, problems: &mut Vec<String>) -> Result<Profile, ConfigError> {
-        for config in &self.plugin_config {
-            check("scheduler.pluginConfig", &config.name)?;
-        }
-        let mut filters: Vec<Box<dyn Filter>> = Vec::new();
-        for name in &self.plugins.filter.enabled {
-            check("scheduler.plugins.Filter.enabled", name)?;
-            match Plugin::from_name(name) {
-                Some(Plugin::LeastRequest) => {
-                    filters.push(Box::new(MaxWaiting(arguments::max_waiting(&self.plugin_config, problems))));
-                }
-                Some(Plugin::Random) | None => {
-                    problems.push(format!("scheduler.plugins.Filter.enabled: `{name}` does not filter in this version"))
-                }
+        let mut profiles = BTreeMap::new();
+        for (name, written) in &self.data_plane.scheduler_profiles {
+            if name.trim().is_empty() {
+                return Err(ConfigError::NamelessProfile);
             }
+            let profile = written.compile(&format!("dataPlane.schedulerProfiles.{name}"), &mut problems)?;
+            profiles.insert(name.clone(), profile);
         }
-        let mut scorers = Vec::new();
-        for entry in &self.plugins.score.enabled {
-            check("scheduler.plugins.Score.enabled", &entry.name)?;
-            match Plugin::from_name(&entry.name) {
-                Some(plugin) => scorers.push((plugin, f64::from(entry.weight))),
-                None => problems
-                    .push(format!("scheduler.plugins.Score.enabled: `{}` does not score in this version", entry.name)),
-            }
-        }
-        Ok(Profile::new(filters, scorers.into_iter().map(|(plugin, weight)| (plugin.scorer(), weight)).collect()))
+        Ok(Compiled { profile, profiles, max_request_body_bytes, problems })
     }
-}
-
-fn check(field: &'static str, name: &str) -> Result<(), ConfigError> {
-    if Plugin::from_name(name).is_some() || LATER.contains(&name) {
-        return Ok(());
-    }
-    Err(ConfigError::UnknownPlugin { field, name: name.to_owned() })
-}
-
-fn known() -> String {
-    let names: Vec<_> = Plugin::ALL.iter().map(|plugin| plugin.name()).chain(LATER).collect();
-    names.join(", ")
 }
 
 // === impl DataPlane ===
 
 impl Default for DataPlane {
     fn default() -> Self {
-        Self { max_request_body_bytes: DEFAULT_MAX_REQUEST_BODY_BYTES }
+        Self { max_request_body_bytes: DEFAULT_MAX_REQUEST_BODY_BYTES, scheduler_profiles: BTreeMap::new() }
     }
 }
 

@@ -7,22 +7,26 @@
 mod candidate;
 mod decision;
 mod filter;
+mod headroom;
 mod load;
 mod lora;
 mod picker;
 mod plugin;
+mod prefix;
 mod profile;
 mod scorer;
+mod tuning;
 
 pub use candidate::{Candidate, Endpoint, Request};
 pub use decision::{Decision, Saturated, Verdict};
-pub use filter::{DEFAULT_MAX_WAITING, Filter, MaxWaiting};
+pub use filter::{DEFAULT_MAX_WAITING, Filter, MaxWaiting, ServesModel};
 pub use load::{Load, Signals, Snapshot};
 pub use lora::LoraSlots;
 pub use picker::{MAX_PICKS, MaxScore, Picker};
-pub use plugin::Plugin;
+pub use plugin::{Arguments, Plugin};
+pub use prefix::PrefixArguments;
 pub use profile::{ASLEEP, Lap, Profile};
-pub use scorer::{LeastRequest, RandomScore, Scorer};
+pub use scorer::{GpuUsage, LeastLatency, LeastRequest, LoraAffinity, PrefixCache, RandomScore, Scorer};
 
 /// A source of uniform 64-bit values, handed in by whoever has one.
 pub type Random<'a> = dyn FnMut() -> u64 + 'a;

@@ -10,7 +10,7 @@ use crate::scrape::Targets;
 use crate::telemetry::Live;
 use arc_swap::ArcSwap;
 use kthena_core::engine::{Model, Observation};
-use kthena_core::fleet::{Dispatch, Ended, Fleet, Seen};
+use kthena_core::fleet::{Dispatch, Ended, Fleet, Pick, PrefixUse, Seen};
 use kthena_core::scheduling::{Decision, Lap, Profile, Request, Snapshot};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -47,6 +47,7 @@ pub(crate) struct Picked {
     pub ticket: Option<Ticket>,
     /// The value of [`kthena_core::wire::DESTINATION`]; empty where nobody was picked.
     pub destination: String,
+    pub prefix: Option<PrefixUse>,
 }
 
 /// A request in flight: dropping it is its end.
@@ -66,20 +67,25 @@ impl Picker {
 
     /// A picker without endpoints, which remembers that many decisions; 0 for none.
     pub fn remembering(profiles: impl Into<Profiles>, decisions: usize) -> Arc<Self> {
-        Arc::new(Self {
+        let picker = Arc::new(Self {
             start: Instant::now(),
             pools: ArcSwap::default(),
-            profiles: ArcSwap::from_pointee(profiles.into()),
+            profiles: ArcSwap::default(),
             fleet: Mutex::default(),
             targets: Targets::default(),
             live: Live::new(),
             decisions: Decisions::new(decisions),
             published: AtomicBool::new(false),
-        })
+        });
+        picker.configure(profiles.into());
+        picker
     }
 
     /// Replaces the ways of choosing, from the next request on.
     pub fn configure(&self, profiles: Profiles) {
+        if let Some(hashes) = profiles.prefix_capacity() {
+            self.lock().set_prefix_capacity(hashes);
+        }
         self.profiles.store(Arc::new(profiles));
     }
 
@@ -120,11 +126,12 @@ impl Picker {
         let pools = self.pools.load();
         let profile = self.profiles.load().of(pools.profile(request.target));
         let now = self.now();
-        let (decision, dispatch) = self.lock().pick(&profile, request, key, now, &mut random, &mut lap)?;
+        let Pick { decision, dispatch, prefix } =
+            self.lock().pick(&profile, request, key, now, &mut random, &mut lap)?;
         let ticket = dispatch.map(|dispatch| Ticket { picker: Arc::clone(self), dispatch: Some(dispatch) });
         let in_turns = pools.fail_close(request.target);
         let destination = if in_turns { decision.destination_in_turns() } else { decision.destination() };
-        Some(Picked { decision, ticket, destination })
+        Some(Picked { decision, ticket, destination, prefix })
     }
 
     /// Hears how a request ended.
@@ -184,6 +191,11 @@ impl Picker {
         all
     }
 
+    /// Hashes of prompts that are known to be at some endpoint, counted at each.
+    pub fn prefix_entries(&self) -> usize {
+        self.lock().prefix_entries()
+    }
+
     /// The endpoints whose engines are asked for their metrics, and what they said.
     pub fn targets(&self) -> &Targets {
         &self.targets
@@ -201,6 +213,18 @@ impl Picker {
 // === impl Profiles ===
 
 impl Profiles {
+    /// The default one and those that have a name.
+    pub fn new(default: Profile, named: BTreeMap<String, Profile>) -> Self {
+        let named = named.into_iter().map(|(name, profile)| (name, Arc::new(profile))).collect();
+        Self { default: Arc::new(default), named }
+    }
+
+    /// How many hashes of prompts an endpoint may hold: as many as the profile says that wants the most.
+    fn prefix_capacity(&self) -> Option<usize> {
+        let profiles = self.named.values().chain([&self.default]);
+        profiles.filter_map(|profile| profile.prefix()).map(|arguments| arguments.cache_size as usize).max()
+    }
+
     /// The one of that name; the default one where it is not given, or not known (any more).
     fn of(&self, name: Option<&str>) -> Arc<Profile> {
         Arc::clone(name.and_then(|name| self.named.get(name)).unwrap_or(&self.default))
@@ -209,7 +233,7 @@ impl Profiles {
 
 impl From<Profile> for Profiles {
     fn from(default: Profile) -> Self {
-        Self { default: Arc::new(default), named: BTreeMap::new() }
+        Self::new(default, BTreeMap::new())
     }
 }
 

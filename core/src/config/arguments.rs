@@ -1,34 +1,111 @@
-//! Arguments of plugins: what is wrong with one is a problem, and its default counts.
+//! Arguments of plugins: names as upstream's decoder compares them, values checked one by one.
 
-use super::PluginConfig;
-use crate::scheduling::{DEFAULT_MAX_WAITING, Plugin};
-use serde_json::Value;
+use super::{ConfigError, PluginConfig};
+use crate::prefix::Blocks;
+use crate::scheduling::{Arguments, Plugin};
+use serde_json::{Map, Value};
+use std::ops::RangeInclusive;
 
 const MAX_WAITING_REQUESTS: &str = "maxWaitingRequests";
+const WEIGHT_FACTOR: &str = "TTFTTPOTWeightFactor";
+const BLOCK_SIZE: &str = "blockSizeToHash";
+const MAX_BLOCKS: &str = "maxBlocksToMatch";
+const CACHE_SIZE: &str = "maxHashCacheSize";
+const TOP_MATCHES: &str = "topKMatches";
 
-/// `maxWaitingRequests` of `least-request`. Names are compared without regard to case, as upstream's decoder does;
-/// of several the last counts.
-pub(super) fn max_waiting(configs: &[PluginConfig], problems: &mut Vec<String>) -> u32 {
-    let name = Plugin::LeastRequest.name();
-    let arguments = configs.iter().filter(|config| config.name == name).flat_map(|config| &config.args);
-    let mut limit = DEFAULT_MAX_WAITING;
-    for (key, value) in arguments {
-        let field = format!("scheduler.pluginConfig[{name}].args.{key}");
-        if !key.eq_ignore_ascii_case(MAX_WAITING_REQUESTS) {
-            problems.push(format!("{field}: unknown, expected {MAX_WAITING_REQUESTS}"));
-            continue;
-        }
-        limit = positive(value).unwrap_or_else(|| {
-            problems.push(format!(
-                "{field}: {value} is not a whole number between 1 and {}, {DEFAULT_MAX_WAITING} counts",
-                u32::MAX
-            ));
-            DEFAULT_MAX_WAITING
-        });
-    }
-    limit
+/// For each endpoint; a hash takes some tens of bytes.
+const CACHE_SIZES: RangeInclusive<u32> = 1..=1_000_000;
+const ANY: RangeInclusive<u32> = 1..=u32::MAX;
+
+/// The arguments of one plugin as written.
+struct Written<'a> {
+    /// Where they are written.
+    field: &'a str,
+    arguments: &'a Map<String, Value>,
 }
 
-fn positive(value: &Value) -> Option<u32> {
-    value.as_u64().and_then(|value| u32::try_from(value).ok()).filter(|value| *value > 0)
+/// Reads the entries of the `pluginConfig` at `field`; of several values for one argument the last counts.
+pub(super) fn read(field: &str, configs: &[PluginConfig]) -> Result<Arguments, ConfigError> {
+    let mut read = Arguments::default();
+    for config in configs {
+        // What is not built has arguments that nobody checks.
+        let Some(plugin) = Plugin::from_name(&config.name) else { continue };
+        let written = Written { field: &format!("{field}[{}].args", config.name), arguments: &config.args };
+        written.only(names(plugin))?;
+        match plugin {
+            Plugin::LeastRequest => written.number(MAX_WAITING_REQUESTS, &mut read.max_waiting, ANY)?,
+            Plugin::LeastLatency => written.share(WEIGHT_FACTOR, &mut read.alpha)?,
+            Plugin::PrefixCache => {
+                written.number(BLOCK_SIZE, &mut read.prefix.blocks.size, Blocks::SIZES)?;
+                written.number(MAX_BLOCKS, &mut read.prefix.blocks.max, Blocks::COUNTS)?;
+                written.number(CACHE_SIZE, &mut read.prefix.cache_size, CACHE_SIZES)?;
+                // Every endpoint's match is found at no further cost, so none need be left out.
+                written.number(TOP_MATCHES, &mut 5, ANY)?;
+            }
+            Plugin::LoraAffinity | Plugin::GpuUsage | Plugin::Random => {}
+        }
+    }
+    Ok(read)
+}
+
+const fn names(plugin: Plugin) -> &'static [&'static str] {
+    match plugin {
+        Plugin::LeastRequest => &[MAX_WAITING_REQUESTS],
+        Plugin::LeastLatency => &[WEIGHT_FACTOR],
+        Plugin::PrefixCache => &[BLOCK_SIZE, MAX_BLOCKS, CACHE_SIZE, TOP_MATCHES],
+        Plugin::LoraAffinity | Plugin::GpuUsage | Plugin::Random => &[],
+    }
+}
+
+// === impl Written ===
+
+impl Written<'_> {
+    /// Refuses other names than these.
+    fn only(&self, names: &'static [&'static str]) -> Result<(), ConfigError> {
+        let known = |key: &str| names.iter().any(|name| name.eq_ignore_ascii_case(key));
+        match self.arguments.keys().find(|key| !known(key)) {
+            None => Ok(()),
+            Some(key) => Err(ConfigError::UnknownArgument { field: self.at(key), names }),
+        }
+    }
+
+    /// A whole number. `target` has the default, which 0 means too, as upstream documents it.
+    fn number(&self, name: &str, target: &mut u32, range: RangeInclusive<u32>) -> Result<(), ConfigError> {
+        let default = *target;
+        for (key, value) in self.values(name) {
+            let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+            *target = match number {
+                Some(0) => default,
+                Some(number) if range.contains(&number) => number,
+                _ => {
+                    let (least, most) = range.into_inner();
+                    let expected =
+                        format!("a whole number between {least} and {most}, nor 0 for the default of {default}");
+                    return Err(ConfigError::Argument { field: self.at(key), value: value.to_string(), expected });
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// A number in [0, 1].
+    fn share(&self, name: &str, target: &mut f64) -> Result<(), ConfigError> {
+        for (key, value) in self.values(name) {
+            *target =
+                value.as_f64().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| ConfigError::Argument {
+                    field: self.at(key),
+                    value: value.to_string(),
+                    expected: "a number between 0 and 1".to_owned(),
+                })?;
+        }
+        Ok(())
+    }
+
+    fn values(&self, name: &str) -> impl Iterator<Item = (&String, &Value)> {
+        self.arguments.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name))
+    }
+
+    fn at(&self, key: &str) -> String {
+        format!("{}.{key}", self.field)
+    }
 }

@@ -18,6 +18,8 @@ pub struct Observation {
     pub signals: Signals,
     /// LoRA adapters in use; `None` where the engine does not say.
     pub adapters: Option<Adapters>,
+    /// Whether it was started again since the last page: it has answered fewer requests than before.
+    pub restarted: bool,
 }
 
 /// A page that is no page of this engine.
@@ -34,15 +36,16 @@ impl Observer {
         if !reading.recognised {
             return Err(Foreign);
         }
+        let restarted = reading.ttft().is_some_and(|totals| self.ttft.went_down(totals));
         let signals = Signals {
             running: reading.running(),
             waiting: reading.waiting(),
             kv_cache_usage: reading.kv_cache_usage(),
-            kv_cache_tokens: None,
+            kv_cache_tokens: reading.kv_cache_tokens(),
             ttft: self.ttft.observe(reading.ttft()),
             tpot: self.tpot.observe(reading.tpot()),
             asleep: reading.asleep(),
         };
-        Ok(Observation { signals, adapters: reading.adapters() })
+        Ok(Observation { signals, adapters: reading.adapters(), restarted })
     }
 }

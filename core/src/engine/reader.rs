@@ -23,9 +23,11 @@ pub struct MetricsReader {
 pub struct Reading {
     /// Whether any metric was the engine's, be it only announced: before its first request SGLang has no sample.
     pub recognised: bool,
-    running: Requests,
-    waiting: Requests,
+    running: Counts,
+    waiting: Counts,
     usage: Preferred<Mean>,
+    /// Tokens that the KV cache holds, over ranks.
+    capacity: Counts,
     awake: Option<bool>,
     ttft: Sums,
     tpot: Sums,
@@ -57,9 +59,9 @@ pub struct Adapters {
     pub max: Option<u32>,
 }
 
-/// A count of requests over the series that count different ones.
+/// A count, of requests or tokens, over the series that count different ones.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Requests {
+struct Counts {
     by_rank: Vec<(Option<u32>, f64)>,
     others: Option<f64>,
 }
@@ -123,6 +125,11 @@ impl Reading {
         Some((mean.sum / mean.of).clamp(0.0, 1.0))
     }
 
+    /// How many tokens the KV cache holds, over all ranks. vLLM says "None" before it knows.
+    pub fn kv_cache_tokens(&self) -> Option<u32> {
+        self.capacity.total()
+    }
+
     /// Whether it is asleep; only vLLM says so.
     pub fn asleep(&self) -> bool {
         self.awake == Some(false)
@@ -177,6 +184,13 @@ impl Reading {
             Field::Running => self.running.add(engine, labels, value),
             Field::Waiting => self.waiting.add(engine, labels, value),
             Field::Usage => self.usage.add(place, |mean| *mean = Mean { sum: mean.sum + value, of: mean.of + 1.0 }),
+            Field::Capacity => {
+                let tokens = match engine {
+                    EngineType::Vllm => cache_tokens(labels),
+                    EngineType::Sglang => Some(value),
+                };
+                tokens.into_iter().for_each(|tokens| self.capacity.add(engine, labels, tokens));
+            }
             Field::SleepState => self.sleep_state(labels, value),
             Field::Adapters => self.lora_requests(labels, value),
             Field::TtftSum => self.ttft.sum.add(place, |sum| *sum += value),
@@ -205,11 +219,18 @@ impl Reading {
     }
 }
 
-// === impl Requests ===
+/// What the labels of vLLM's `cache_config_info` say: its own figure where it gives one (of models whose layers have
+/// caches of several kinds a block is not that many tokens of each), else blocks times their size.
+fn cache_tokens(labels: Labels<'_>) -> Option<f64> {
+    let number = |label| str::from_utf8(labels.raw(label)?).ok()?.parse::<u32>().ok().map(f64::from);
+    number("kv_cache_size_tokens").or_else(|| Some(number("block_size")? * number("num_gpu_blocks")?))
+}
 
-impl Requests {
+// === impl Counts ===
+
+impl Counts {
     /// vLLM has one series a rank (`engine`). SGLang has one a `dp_rank`, and each a second time for every
-    /// tensor or pipeline rank that reports too: those count the same requests, and the largest is taken. With
+    /// tensor or pipeline rank that reports too: those count the same, and the largest is taken. With
     /// priorities, it has the total under an empty one, and parts of it under the others.
     fn add(&mut self, engine: EngineType, labels: Labels<'_>, value: f64) {
         if engine == EngineType::Vllm {

@@ -38,3 +38,12 @@ pub struct Request<'a> {
     /// The hash chain of its prompt ([`crate::prefix`]), first block first; empty when there is none.
     pub prefix: &'a [u64],
 }
+
+// === impl Candidate ===
+
+impl Candidate<'_> {
+    /// Whether it lists a model or adapter of that name; `None` when it never said.
+    pub fn lists(&self, name: &str) -> Option<bool> {
+        self.models.map(|models| models.iter().any(|model| model.id == name))
+    }
+}

@@ -2,6 +2,10 @@
 
 use super::{Candidate, Request};
 
+mod lora;
+
+pub use lora::ServesModel;
+
 /// Drops endpoints that must not serve a request.
 pub trait Filter: Send + Sync {
     /// Its name in the configuration file.

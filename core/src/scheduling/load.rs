@@ -73,6 +73,38 @@ impl Load {
         Some(if waiting == 0 { 0 } else { self.since(waiting) })
     }
 
+    /// Share of the KV cache in use, in [0, 1], brought up to now; `None` when the engine does not say.
+    ///
+    /// The tokens of the prompts that we sent and that ended since it said so are counted at `per_token` each where
+    /// the engine's own share ([`Load::kv_cache_per_token`]) is not known. Without the correction all requests between
+    /// two scrapes go to one endpoint, the one that was the emptiest.
+    pub fn kv_cache_usage(&self, per_token: f64) -> Option<f64> {
+        let usage = self.signals?.kv_cache_usage?;
+        let more = f64::from(self.tokens) - f64::from(self.then.tokens);
+        Some((usage + more * self.kv_cache_per_token().unwrap_or(per_token)).clamp(0.0, 1.0))
+    }
+
+    /// Share of the KV cache that a token takes: by the size of the cache, or, where the engine does not say that one,
+    /// on average over the tokens that were in flight when it gave its usage; `None` where none were, or it gave none.
+    pub fn kv_cache_per_token(&self) -> Option<f64> {
+        let signals = self.signals?;
+        if let Some(tokens @ 1..) = signals.kv_cache_tokens {
+            return Some(1.0 / f64::from(tokens));
+        }
+        let usage = signals.kv_cache_usage.filter(|usage| *usage > 0.0)?;
+        (self.then.tokens > 0).then(|| usage / f64::from(self.then.tokens))
+    }
+
+    /// Time to first token in seconds: of our own requests, else what the engine says; `None` when nobody measured.
+    pub fn ttft(&self) -> Option<f64> {
+        self.ttft.or_else(|| self.signals?.ttft)
+    }
+
+    /// Time per output token in seconds, likewise.
+    pub fn tpot(&self) -> Option<f64> {
+        self.tpot.or_else(|| self.signals?.tpot)
+    }
+
     /// Whether it said that it is asleep.
     pub fn asleep(&self) -> bool {
         self.signals.is_some_and(|signals| signals.asleep)

@@ -1,8 +1,8 @@
 //! Filters, then weighted scorers, then one picker.
 
 use super::{
-    Candidate, Decision, Endpoint, Filter, LeastRequest, Load, MaxScore, Picker, Random, Request, Saturated, Scorer,
-    Verdict,
+    Arguments, Candidate, Decision, Endpoint, Filter, Load, MaxScore, Picker, Plugin, PrefixArguments, Random, Request,
+    Saturated, Scorer, Verdict,
 };
 use std::borrow::Cow;
 use std::fmt;
@@ -45,6 +45,12 @@ impl Profile {
     /// Whether a plugin of that name ranks.
     pub fn scores_by(&self, name: &str) -> bool {
         self.weights.iter().any(|(scorer, _)| *scorer == name)
+    }
+
+    /// How prompts are to be hashed for it; `None` when nothing that counts looks at [`Candidate::matched`].
+    pub fn prefix(&self) -> Option<PrefixArguments> {
+        let counting = self.scorers.iter().zip(&*self.weights).filter(|(_, (_, weight))| *weight > 0.0);
+        counting.filter_map(|(scorer, _)| scorer.prefix()).next()
     }
 
     /// Why `dropped_by` of a verdict drops an endpoint ([`Filter::reason`]); `None` for what is not part of this
@@ -166,8 +172,12 @@ fn retry_after(verdicts: &[Verdict]) -> Duration {
 }
 
 impl Default for Profile {
+    /// What upstream's chart configures, and a filter by `lora-affinity`, which drops nobody where engines list alike.
     fn default() -> Self {
-        Self::new(Vec::new(), vec![(Box::new(LeastRequest), 1.0)])
+        let arguments = Arguments::default();
+        let filters = Plugin::FILTERS.into_iter().filter_map(|plugin| plugin.filter(&arguments));
+        let ranking = [Plugin::LeastRequest, Plugin::GpuUsage, Plugin::LeastLatency, Plugin::PrefixCache];
+        Self::new(filters.collect(), ranking.into_iter().map(|plugin| (plugin.scorer(&arguments), 1.0)).collect())
     }
 }
 

@@ -140,6 +140,27 @@ fn what_is_missing_or_no_number_is_unknown_and_not_zero() {
 }
 
 #[test]
+fn the_size_of_the_cache_is_the_sum_over_ranks() {
+    let vllm = |page: &str| read(EngineType::Vllm, page).kv_cache_tokens();
+    let ranks = "vllm:cache_config_info{block_size=\"16\",engine=\"0\",num_gpu_blocks=\"100\"} 1.0\n\
+        vllm:cache_config_info{block_size=\"16\",engine=\"1\",num_gpu_blocks=\"200\"} 1.0\n";
+    assert_eq!(vllm(ranks), Some(4800));
+    assert_eq!(vllm("vllm:cache_config_info{block_size=\"16\",num_gpu_blocks=\"None\"} 1.0\n"), None);
+    let own = "vllm:cache_config_info{block_size=\"16\",kv_cache_size_tokens=\"900\",num_gpu_blocks=\"100\"} 1.0\n";
+    assert_eq!(vllm(own), Some(900));
+    let unknown = own.replace("900", "None");
+    assert_eq!(vllm(&unknown), Some(1600));
+    let most = "vllm:cache_config_info{block_size=\"4294967295\",num_gpu_blocks=\"4294967295\"} 1.0\n";
+    assert_eq!(vllm(most), Some(u32::MAX), "more than anybody counts");
+    let page = "sglang:max_total_num_tokens{dp_rank=\"0\",tp_rank=\"0\"} 5000.0\n\
+        sglang:max_total_num_tokens{dp_rank=\"0\",tp_rank=\"1\"} 5000.0\n\
+        sglang:max_total_num_tokens{dp_rank=\"1\",tp_rank=\"2\"} 5000.0\n";
+    let reading = read(EngineType::Sglang, page);
+    assert_eq!(reading.kv_cache_tokens(), Some(10_000));
+    assert_eq!(Observer::default().observe(&reading).unwrap().signals.kv_cache_tokens, Some(10_000));
+}
+
+#[test]
 fn openmetrics_is_read_alike() {
     let page = "# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running{engine=\"0\"} 2 1520879607.789\n\
         vllm:time_to_first_token_seconds_count 17 # {trace_id=\"KOO5S4vxi0o\"} 0.67\n\

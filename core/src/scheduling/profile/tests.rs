@@ -1,5 +1,6 @@
 use super::super::*;
 use super::*;
+use crate::engine::Model;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -51,11 +52,14 @@ impl Filter for Never {
 
 #[test]
 fn the_fewest_in_flight_come_first() {
-    let decision = decide(&Profile::default(), &busy(&[4, 0, 2, 1]), &mut random(1));
+    let profile = Profile::new(vec![], vec![(Box::new(LeastRequest), 1.0)]);
+    let decision = decide(&profile, &busy(&[40, 0, 20, 10]), &mut random(1));
     assert_eq!(decision.destination(), "10.0.0.1:8000,10.0.0.3:8000,10.0.0.2:8000,10.0.0.0:8000");
     let scores: Vec<_> = (0..4).map(|endpoint| decision.scores(endpoint)[0]).collect();
     assert_eq!(scores, [0.0, 1.0, 0.5, 0.75]);
     assert_eq!(*decision.scorers, [("least-request", 1.0)]);
+    let decision = decide(&profile, &busy(&[4, 0]), &mut random(1));
+    assert_eq!((decision.scores(0), decision.scores(1)), (&[0.75][..], &[1.0][..]), "four are few");
 }
 
 #[test]
@@ -113,6 +117,22 @@ fn every_plugin_is_heard_of_once_whatever_it_was_given() {
 fn a_profile_without_scorers_still_serves() {
     let decision = decide(&Profile::new(vec![], vec![]), &busy(&[1, 2]), &mut random(1));
     assert_eq!(decision.picks.len(), 2);
+}
+
+#[test]
+fn a_prompt_that_nobody_has_still_serves_where_nothing_but_prefixes_count() {
+    let profile = Profile::new(vec![], vec![(Box::new(PrefixCache::default()), 1.0)]);
+    let decision = decide(&profile, &busy(&[1, 2]), &mut random(1));
+    assert_eq!((decision.picks.len(), decision.scores(0)), (2, &[0.0][..]));
+}
+
+#[test]
+fn without_a_configuration_an_endpoint_lacking_the_adapter_is_not_picked() {
+    let model = |id: &str| vec![Model { id: id.to_owned(), parent: Some("base".to_owned()) }];
+    let models = [model("other"), model("m")];
+    let candidates = models.each_ref().map(|models| Candidate { models: Some(models), ..Candidate::default() });
+    let decision = Profile::default().decide(&REQUEST, &endpoints(2), &candidates, &mut random(1));
+    assert_eq!((decision.picks, decision.verdicts[0].dropped_by), (vec![1], Some("lora-affinity")));
 }
 
 #[test]

@@ -1,0 +1,129 @@
+//! `prefix-cache`
+
+use super::Scorer;
+use crate::scheduling::headroom::Headroom;
+use crate::scheduling::{Candidate, PrefixArguments, Random, Request};
+
+/// The more of the prompt an endpoint has ([`Candidate::matched`]), the better, as far as it has room
+/// ([`Headroom`]): matched * headroom. All score 0 where nobody has any of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PrefixCache(pub PrefixArguments);
+
+// === impl PrefixCache ===
+
+impl Scorer for PrefixCache {
+    fn name(&self) -> &'static str {
+        "prefix-cache"
+    }
+
+    fn score(&self, _: &Request<'_>, candidates: &[Candidate<'_>], _: &mut Random<'_>, scores: &mut [f64]) {
+        let headroom = Headroom::among(candidates);
+        for (candidate, score) in candidates.iter().zip(scores) {
+            *score = candidate.matched * headroom.of(&candidate.load);
+        }
+    }
+
+    fn prefix(&self) -> Option<PrefixArguments> {
+        Some(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scheduling::{Endpoint, LeastRequest, Load, Profile, Signals, Snapshot};
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    fn candidate(matched: f64, requests: u32, waiting: u32) -> Candidate<'static> {
+        let signals =
+            Signals { running: Some(requests.saturating_sub(waiting)), waiting: Some(waiting), ..Signals::default() };
+        let then = Snapshot { in_flight: requests, tokens: 0 };
+        Candidate {
+            matched,
+            load: Load { in_flight: requests, then, signals: Some(signals), ..Load::default() },
+            ..Candidate::default()
+        }
+    }
+
+    fn profile() -> Profile {
+        Profile::new(vec![], vec![(Box::new(LeastRequest), 1.0), (Box::new(PrefixCache::default()), 1.0)])
+    }
+
+    fn endpoints(count: usize) -> Arc<[Endpoint]> {
+        (0..count)
+            .map(|i| Endpoint { address: format!("10.0.0.{i}:8000").into(), pod: format!("ns/{i}").into() })
+            .collect()
+    }
+
+    /// How many of so many requests in a row each gets, none of which ends; each learns the prompt that it got.
+    fn spread(count: u32, mut candidates: Vec<Candidate<'static>>, share: f64) -> Vec<u32> {
+        let (profile, endpoints) = (profile(), endpoints(candidates.len()));
+        let mut tie = 0;
+        for _ in 0..count {
+            let random = &mut || {
+                tie += 1;
+                tie
+            };
+            let decision = profile.decide(&Request::default(), &endpoints, &candidates, random);
+            let best = &mut candidates[decision.picks[0]];
+            best.load.in_flight += 1;
+            best.matched = best.matched.max(share);
+        }
+        candidates.iter().map(|candidate| candidate.load.in_flight).collect()
+    }
+
+    fn idle(count: usize) -> Vec<Candidate<'static>> {
+        vec![Candidate::default(); count]
+    }
+
+    #[test]
+    fn equal_prompts_at_once_land_together_while_there_is_room() {
+        assert_eq!(spread(16, idle(4), 1.0).iter().max(), Some(&16));
+    }
+
+    #[test]
+    fn a_hot_prefix_spreads_once_it_is_more_than_one_endpoint_has_room_for() {
+        let shares = spread(400, idle(4), 1.0);
+        assert!(shares.iter().all(|share| (50..=200).contains(share)), "{shares:?}");
+    }
+
+    #[test]
+    fn a_hot_prefix_spreads_once_its_endpoint_queues() {
+        let queueing = candidate(1.0, 60, 20);
+        let free = candidate(0.0, 40, 0);
+        let decision = profile().decide(&Request::default(), &endpoints(2), &[queueing, free], &mut || 0);
+        assert_eq!(decision.picks, [1, 0]);
+    }
+
+    #[test]
+    fn a_short_prefix_unbalances_by_its_share_at_the_most() {
+        let shares = spread(400, idle(4), 0.1);
+        assert!(shares.iter().all(|share| (90..=110).contains(share)), "{shares:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn affinity_never_outweighs_overload(
+            others in proptest::collection::vec(0u32..200, 1..8), beyond in 0u32..500,
+        ) {
+            let mean = f64::from(others.iter().sum::<u32>()) / others.len() as f64;
+            let overloaded = (4.0 * mean + 32.0).ceil() as u32 + beyond;
+            let mut candidates = vec![candidate(1.0, overloaded, 0)];
+            candidates.extend(others.iter().map(|requests| candidate(0.0, *requests, 0)));
+            let decision = profile().decide(&Request::default(), &endpoints(candidates.len()), &candidates, &mut || 0);
+            prop_assert_ne!(decision.picks[0], 0, "{:?} {:?}", decision.scores(0), others);
+        }
+
+        #[test]
+        fn a_share_of_the_prompt_is_worth_no_more_than_that_share_of_the_load(
+            matched in 0.0f64..1.0, requests in 0u32..200, other in 0u32..200,
+        ) {
+            let candidates = [candidate(matched, requests, 0), candidate(0.0, other, 0)];
+            let decision = profile().decide(&Request::default(), &endpoints(2), &candidates, &mut || 0);
+            let more = f64::from(requests) - f64::from(other);
+            let bound = matched * f64::from(requests.max(other).max(16));
+            prop_assert!(decision.picks[0] != 0 || more <= bound + 1e-9);
+        }
+    }
+}
