@@ -9,6 +9,7 @@ use fastrand::Rng;
 use kthena_core::config::RouterConfiguration;
 use kthena_core::engine::{Adapters, Model, Observation};
 use kthena_core::fleet::{Dispatch, Ended, Fleet};
+use kthena_core::prefix::{Blocks, Chain, decode, encode};
 use kthena_core::scheduling::{Endpoint, Profile, Request as Asked, Signals};
 use kthena_simulator::Snapshot;
 
@@ -51,6 +52,9 @@ impl Ours {
         for address in &addresses {
             fleet.list(address, Arc::clone(&models));
         }
+        if let Some(arguments) = compiled.profile.prefix() {
+            fleet.set_prefix_capacity(arguments.cache_size as usize);
+        }
         let pages = vec![Snapshot::default(); engines];
         Ok(Self { profile: compiled.profile, fleet, addresses, pages, dispatches: HashMap::new() })
     }
@@ -58,17 +62,18 @@ impl Ours {
 
 impl Policy for Ours {
     fn pick(&mut self, request: &Request, now: Duration, random: &mut Rng) -> Option<usize> {
+        let model = request.adapter.as_deref().unwrap_or(MODEL);
+        let prefix = self.profile.prefix().map_or(Vec::new(), |arguments| hashes(arguments.blocks, model, request));
         let asked = Asked {
             target: TARGET,
-            model: request.adapter.as_deref().unwrap_or(MODEL),
+            model,
             tokens: u32::try_from(request.prompt.len()).unwrap_or(u32::MAX),
-            prefix: &[],
+            prefix: &prefix,
         };
         let mut random = || random.u64(..);
-        let picked = self.fleet.pick(&self.profile, &asked, Some(request.id), now, &mut random, &mut |_| ());
-        let (decision, dispatch) = picked?;
-        self.dispatches.insert(request.id, dispatch?);
-        decision.picks.first().copied()
+        let pick = self.fleet.pick(&self.profile, &asked, Some(request.id), now, &mut random, &mut |_| ())?;
+        self.dispatches.insert(request.id, pick.dispatch?);
+        pick.decision.picks.first().copied()
     }
 
     fn ended(&mut self, request: &Request, _: usize, _: Duration) {
@@ -107,6 +112,15 @@ impl Policy for Ours {
         };
         *last = page.clone();
         let before = self.fleet.in_flight_at(address);
-        self.fleet.observe(address, Some(Observation { signals, adapters: Some(adapters) }), before);
+        self.fleet.observe(address, Some(Observation { signals, adapters: Some(adapters), restarted: false }), before);
     }
+}
+
+/// What the filter computes and sends: hashes lose their upper bits on the way.
+fn hashes(blocks: Blocks, model: &str, request: &Request) -> Vec<u64> {
+    let mut chain = Chain::new(blocks, model);
+    for token in &request.prompt {
+        chain.feed(&token.to_le_bytes());
+    }
+    decode(&encode(&chain.finish())).unwrap_or_default()
 }

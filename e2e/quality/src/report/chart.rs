@@ -27,7 +27,7 @@ pub fn bars(title: &str, rows: &[Row]) -> anyhow::Result<String> {
     {
         let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         root.fill(&WHITE).map_err(drawing)?;
-        let root = root.titled(title, ("sans-serif", 20, &INK)).map_err(drawing)?;
+        let root = root.titled(title, ("sans-serif", 20).into_font().color(&INK)).map_err(drawing)?;
         let (left, right) = root.split_horizontally(620);
         panel(
             &left,
@@ -77,7 +77,7 @@ fn panel(
         _ => String::new(),
     };
     let mut mesh = chart.configure_mesh();
-    mesh.disable_y_mesh().x_desc(what).label_style(("sans-serif", 13, &INK)).light_line_style(WHITE);
+    mesh.disable_y_mesh().x_desc(what).label_style(("sans-serif", 13).into_font().color(&INK)).light_line_style(WHITE);
     if names > 100 {
         mesh.y_labels(count + 1).y_label_formatter(&name);
     } else {
@@ -90,7 +90,7 @@ fn panel(
         let mut bar = Rectangle::new([(0.0, from.clone()), (value(row), to.clone())], colour(row.name).filled());
         bar.set_margin(3, 3, 0, 0);
         chart.draw_series([bar]).map_err(drawing)?;
-        let figure = Text::new(format!(" {:.2}", value(row)), (value(row), middle), ("sans-serif", 13, &INK));
+        let figure = Text::new(format!(" {:.2}", value(row)), (value(row), middle), ("sans-serif", 13).into_font().color(&INK));
         chart.draw_series([figure]).map_err(drawing)?;
         if let Some(published) = published(row) {
             let mark = PathElement::new(vec![(published, from), (published, to)], INK.stroke_width(2));
@@ -118,14 +118,14 @@ pub fn lines(title: &str, time: Duration, policies: &[(&str, &Outcome)]) -> anyh
     {
         let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         root.fill(&WHITE).map_err(drawing)?;
-        let root = root.titled(title, ("sans-serif", 20, &INK)).map_err(drawing)?;
+        let root = root.titled(title, ("sans-serif", 20).into_font().color(&INK)).map_err(drawing)?;
         let seconds = time.as_secs_f64();
         let most = policies.iter().flat_map(|(_, outcome)| outcome.in_flight.iter().flatten()).max();
         let most = f64::from(most.copied().unwrap_or(1)) * 1.05;
         for (area, (name, outcome)) in root.split_evenly((policies.len().max(1), 1)).iter().zip(policies) {
             let mut chart = ChartBuilder::on(area)
                 .margin(8)
-                .caption(name, ("sans-serif", 15, &INK))
+                .caption(name, ("sans-serif", 15).into_font().color(&INK))
                 .x_label_area_size(36)
                 .y_label_area_size(50)
                 .build_cartesian_2d(0.0..seconds, 0.0..most)
@@ -136,7 +136,7 @@ pub fn lines(title: &str, time: Duration, policies: &[(&str, &Outcome)]) -> anyh
                 .y_labels(4)
                 .x_desc("seconds")
                 .y_desc("in flight")
-                .label_style(("sans-serif", 13, &INK))
+                .label_style(("sans-serif", 13).into_font().color(&INK))
                 .light_line_style(WHITE)
                 .draw()
                 .map_err(drawing)?;
