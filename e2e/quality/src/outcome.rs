@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// The figures of one run.
+/// What came of the requests of one run that count.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
-    /// From the first request to the last answer.
+    /// From the first such request to the last answer.
     pub time: Duration,
     /// Of each request, from when its client first asked; ascending once the run is over.
     pub ttft: Vec<Duration>,

@@ -23,6 +23,8 @@ pub struct Clients {
     pub number: usize,
     /// Clients that begin in a second.
     pub rate: f64,
+    /// So many requests are asked first and not counted: caches are empty, and everybody comes at once.
+    pub warm_up: u64,
 }
 
 /// Runs until every client has had enough.
@@ -65,14 +67,29 @@ struct Run<'a> {
     /// Of the access log, what was not sent yet.
     log: Vec<Completion>,
     requests: u64,
+    warm_up: u64,
+    /// When the first request that counts was asked, and what engines had done by then.
+    counts_from: Option<Duration>,
+    before: Work,
     seed: u64,
+    /// Of what just happened.
+    steps: Vec<Step>,
     outcome: Outcome,
+}
+
+/// What all engines have done.
+#[derive(Debug, Clone, Copy, Default)]
+struct Work {
+    adapter_loads: u64,
+    preemptions: u64,
 }
 
 struct Engine {
     engine: VirtualEngine,
-    /// Our ids by its own.
-    requests: HashMap<u64, u64>,
+    /// When something is due next.
+    due: Option<Duration>,
+    /// Our ids and the tokens to come, by its own ids.
+    requests: HashMap<u64, (u64, u32)>,
     in_flight: u32,
 }
 
@@ -127,7 +144,11 @@ impl<'a> Run<'a> {
             flights: BTreeMap::new(),
             log: Vec::new(),
             requests: 0,
+            warm_up: clients.warm_up,
+            counts_from: None,
+            before: Work::default(),
             seed,
+            steps: Vec::new(),
             outcome: Outcome::default(),
         };
         for client in 0..clients.number {
@@ -144,8 +165,8 @@ impl<'a> Run<'a> {
 
     fn finish(mut self) -> anyhow::Result<Outcome> {
         while self.open > 0 {
-            let due = self.engines.iter().map(|engine| engine.engine.next()).enumerate();
-            let due = due.filter_map(|(engine, next)| Some((next?, engine))).min();
+            let due = self.engines.iter().enumerate();
+            let due = due.filter_map(|(index, engine)| Some((engine.due?, index))).min();
             let agenda = self.agenda.peek().map(|Reverse((at, ..))| *at);
             if let Some((at, engine)) = due.filter(|(at, _)| agenda.is_none_or(|agenda| *at <= agenda)) {
                 self.advance(engine, at)?;
@@ -154,13 +175,28 @@ impl<'a> Run<'a> {
                 self.happen(event, at)?;
             }
         }
-        for engine in &self.engines {
-            let page = engine.engine.snapshot(self.outcome.time);
-            self.outcome.adapter_loads += page.adapter_loads;
-            self.outcome.preemptions += page.preemptions;
-        }
-        self.outcome.finish();
+        let work = self.work();
+        let outcome = &mut self.outcome;
+        outcome.time = outcome.time.saturating_sub(self.counts_from.unwrap_or_default());
+        outcome.adapter_loads = work.adapter_loads - self.before.adapter_loads;
+        outcome.preemptions = work.preemptions - self.before.preemptions;
+        outcome.finish();
         Ok(self.outcome)
+    }
+
+    /// Whether a request is one that counts.
+    fn counts(&self, request: u64) -> bool {
+        request > self.warm_up
+    }
+
+    fn work(&self) -> Work {
+        self.engines.iter().fold(Work::default(), |work, engine| {
+            let page = engine.engine.snapshot(self.outcome.time);
+            Work {
+                adapter_loads: work.adapter_loads + page.adapter_loads,
+                preemptions: work.preemptions + page.preemptions,
+            }
+        })
     }
 
     fn put(&mut self, at: Duration, event: Event) {
@@ -183,7 +219,9 @@ impl<'a> Run<'a> {
                 self.put(now + LOG, event);
             }
             Event::Sample => {
-                self.outcome.in_flight.push(self.engines.iter().map(|engine| engine.in_flight).collect());
+                if self.counts_from.is_some() {
+                    self.outcome.in_flight.push(self.engines.iter().map(|engine| engine.in_flight).collect());
+                }
                 self.put(now + Outcome::SAMPLE, event);
             }
         }
@@ -206,34 +244,51 @@ impl<'a> Run<'a> {
         let Client { asks, asked } = &mut self.clients[client];
         let asked = *asked.get_or_insert(now);
         let request = asks.take().context("a client asks what it planned")?;
+        let counts = self.counts(request.id);
+        if counts && self.counts_from.is_none() {
+            (self.counts_from, self.before) = (Some(now), self.work());
+        }
         let picked = self.policy.pick(&request, now, &mut self.random);
         let Some(engine) = picked else {
-            self.outcome.shed += 1;
+            self.outcome.shed += u64::from(counts);
             self.clients[client].asks = Some(request);
             self.put(now + RETRY, Event::Ask(client));
             return Ok(());
         };
         let id = request.id;
         self.engines.get_mut(engine).context("a policy picks one of the engines")?.add(&request, self.seed, now)?;
-        self.outcome.prompt_tokens += request.prompt.len() as u64;
+        if counts {
+            self.outcome.prompt_tokens += request.prompt.len() as u64;
+        }
         self.flights.insert(id, Flight { client, engine, request, asked, sent: now, first: now });
         Ok(())
     }
 
     fn advance(&mut self, engine: usize, now: Duration) -> anyhow::Result<()> {
-        let steps: Vec<Step> = self.engines[engine].engine.advance(now).collect();
-        for Step { request, done, cached } in steps {
-            let id = self.engines[engine].requests.get(&request).copied().context("an engine has what it was given")?;
-            let flight = self.flights.get_mut(&id).context("what an engine has is in flight")?;
+        let mut steps = std::mem::take(&mut self.steps);
+        self.engines[engine].advance(now, &mut steps);
+        for Step { request, done, cached } in steps.drain(..) {
+            let known = self.engines[engine].requests.get(&request);
+            let (id, tokens) = *known.context("an engine has what it was given")?;
             if done == 1 {
-                flight.first = now;
-                self.outcome.ttft.push(now - flight.asked);
-                self.outcome.cached_tokens += u64::from(cached);
+                self.begin(id, cached, now)?;
             }
-            if done == flight.request.tokens {
+            if done == tokens {
                 self.engines[engine].requests.remove(&request);
                 self.end(id, now)?;
             }
+        }
+        self.steps = steps;
+        Ok(())
+    }
+
+    fn begin(&mut self, id: u64, cached: u32, now: Duration) -> anyhow::Result<()> {
+        let counts = self.counts(id);
+        let flight = self.flights.get_mut(&id).context("what an engine has is in flight")?;
+        flight.first = now;
+        if counts {
+            self.outcome.ttft.push(now - flight.asked);
+            self.outcome.cached_tokens += u64::from(cached);
         }
         Ok(())
     }
@@ -243,7 +298,9 @@ impl<'a> Run<'a> {
             self.flights.remove(&id).context("what ends is in flight")?;
         self.engines[engine].in_flight -= 1;
         self.outcome.time = now;
-        self.outcome.latency.push(now - asked);
+        if self.counts(id) {
+            self.outcome.latency.push(now - asked);
+        }
         self.policy.ended(&request, engine, now);
         self.log.push(Completion {
             request: id,
@@ -262,7 +319,7 @@ impl<'a> Run<'a> {
 
 impl Engine {
     fn new(options: &Options) -> anyhow::Result<Self> {
-        Ok(Self { engine: VirtualEngine::new(options)?, requests: HashMap::new(), in_flight: 0 })
+        Ok(Self { engine: VirtualEngine::new(options)?, due: None, requests: HashMap::new(), in_flight: 0 })
     }
 
     fn add(&mut self, request: &Request, seed: u64, now: Duration) -> anyhow::Result<()> {
@@ -273,9 +330,15 @@ impl Engine {
             adapter: request.adapter.as_deref().map(str::to_owned),
         };
         let theirs = self.engine.add(ask, now).context("simulated engines here have no bound on their queue")?;
-        self.requests.insert(theirs, request.id);
+        self.requests.insert(theirs, (request.id, request.tokens));
         self.in_flight += 1;
+        self.due = self.engine.next();
         Ok(())
+    }
+
+    fn advance(&mut self, now: Duration, steps: &mut Vec<Step>) {
+        steps.extend(self.engine.advance(now));
+        self.due = self.engine.next();
     }
 }
 

@@ -7,7 +7,9 @@ use kthena_simulator::Options;
 use crate::contender::Contender;
 use crate::outcome::Outcome;
 use crate::run::{Clients, run};
-use crate::setup::{GROUPS, LONG, LONG_AS_DESCRIBED, Published, SHORT, engine, published_long, published_short};
+use crate::setup::{
+    GROUPS, LONG, LONG_AS_DESCRIBED, Published, SHORT, WARM_UP, engine, published_long, published_short,
+};
 use crate::workload::{Adapters, Habits, Prefixes, Sessions, Sizes, Workload};
 
 /// One workload on one fleet.
@@ -19,6 +21,7 @@ pub struct Scenario {
     pub about: &'static str,
     engines: Vec<Options>,
     clients: usize,
+    warm_up: u64,
     asks: Asks,
     /// Who runs in it.
     pub contenders: Vec<Contender>,
@@ -45,11 +48,12 @@ const RATE: f64 = 800.0;
 impl Scenario {
     /// All of them; the published long and short sets are the first two.
     pub fn all() -> Vec<Self> {
-        let scenario = |title, about, clients, asks| Self {
+        let scenario = |title, about, clients, warm_up, asks| Self {
             title,
             about,
             engines: vec![engine(); 3],
             clients,
+            warm_up,
             asks,
             contenders: Contender::all(None),
             published: |_| None,
@@ -57,7 +61,7 @@ impl Scenario {
         };
         let published = |title, about, sizes: Sizes| Self {
             contenders: Contender::all(Some(sizes.system)),
-            ..scenario(title, about, 300, Asks::Groups(GROUPS.0, GROUPS.1, sizes))
+            ..scenario(title, about, 300, WARM_UP, Asks::Groups(GROUPS.0, GROUPS.1, sizes))
         };
         let with_adapters = |title, about, adapters| Self {
             engines: vec![adapter_engine(); 4],
@@ -67,6 +71,7 @@ impl Scenario {
                 title,
                 about,
                 64,
+                500,
                 Asks::Adapters(adapters, 4_000, Sizes { system: 0, question: 512, answer: 128 }),
             )
         };
@@ -98,6 +103,7 @@ impl Scenario {
                 "600 conversations of 4 to 12 turns between 150 people and 8 assistants (512 tokens of system prompt \
                  each): 40 to 400 new tokens a turn, answers of 100 to 400, 1 to 15 s of thought.",
                 150,
+                600,
                 Asks::Sessions(
                     600,
                     Habits {
@@ -114,6 +120,7 @@ impl Scenario {
                 "One system prompt for everybody",
                 "3,000 prompts with the same first 2,048 tokens and 512 of their own, answers of 256; 200 clients.",
                 200,
+                600,
                 Asks::Groups(1, 3_000, Sizes { system: 2_048, question: 512, answer: 256 }),
             ),
             scenario(
@@ -121,6 +128,7 @@ impl Scenario {
                 "240 runs of 10 to 30 steps by agents of 4 kinds (3,000 tokens of system prompt each), 60 at a time: a \
                  step brings 100 to 1,500 tokens of tool output and 30 to 200 of answer, and tools take 0.1 to 2 s.",
                 60,
+                600,
                 Asks::Sessions(
                     240,
                     Habits {
@@ -137,6 +145,7 @@ impl Scenario {
                 "No sharing at all",
                 "3,000 prompts of 1,024 tokens that have nothing in common, answers of 256; 150 clients.",
                 150,
+                600,
                 Asks::Groups(3_000, 1, Sizes { system: 0, question: 1_024, answer: 256 }),
             ),
             scenario(
@@ -144,6 +153,7 @@ impl Scenario {
                 "Half of 4,000 prompts are of one group, the others of 128: 2,048 tokens shared by a group, 256 of a \
                  prompt's own, answers of 256; 200 clients.",
                 200,
+                600,
                 Asks::Hot(128, 4_000, Sizes { system: 2_048, question: 256, answer: 256 }),
             ),
             Self {
@@ -153,6 +163,7 @@ impl Scenario {
                     "The first of four engines is three times slower. 64 groups of 48 prompts, 1,024 tokens shared and \
                      512 not, answers of 256; 160 clients.",
                     160,
+                    600,
                     Asks::Groups(64, 48, Sizes { system: 1_024, question: 512, answer: 256 }),
                 )
             },
@@ -178,7 +189,7 @@ impl Scenario {
     pub fn run(&self, contender: &Contender, seed: u64) -> anyhow::Result<Outcome> {
         let mut policy = contender.policy(self.engines.len(), &self.adapter_names())?;
         let mut workload = self.workload(seed);
-        let clients = Clients { number: self.clients, rate: RATE };
+        let clients = Clients { number: self.clients, rate: RATE, warm_up: self.warm_up };
         run(&self.engines, clients, &mut *workload, &mut *policy, seed)
     }
 

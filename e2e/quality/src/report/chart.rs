@@ -90,7 +90,8 @@ fn panel(
         let mut bar = Rectangle::new([(0.0, from.clone()), (value(row), to.clone())], colour(row.name).filled());
         bar.set_margin(3, 3, 0, 0);
         chart.draw_series([bar]).map_err(drawing)?;
-        let figure = Text::new(format!(" {:.2}", value(row)), (value(row), middle), ("sans-serif", 13).into_font().color(&INK));
+        let figure =
+            Text::new(format!(" {:.2}", value(row)), (value(row), middle), ("sans-serif", 13).into_font().color(&INK));
         chart.draw_series([figure]).map_err(drawing)?;
         if let Some(published) = published(row) {
             let mark = PathElement::new(vec![(published, from), (published, to)], INK.stroke_width(2));

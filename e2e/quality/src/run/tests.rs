@@ -2,7 +2,7 @@ use super::*;
 use crate::policy::{Random, RoundRobin, Score, Several, Upstream};
 use crate::workload::{Adapters, Habits, Prefixes, Sessions, Sizes};
 
-const CLIENTS: Clients = Clients { number: 24, rate: 100.0 };
+const CLIENTS: Clients = Clients { number: 24, rate: 100.0, warm_up: 0 };
 const SIZES: Sizes = Sizes { system: 64, question: 32, answer: 8 };
 
 /// Small engines, which queue, evict and preempt under so many clients.
@@ -75,6 +75,15 @@ fn more_adapters_than_slots_are_loaded_again_and_again() {
     let outcome = of(&mut Random(3), &mut adapters);
     assert_eq!(outcome.latency.len(), 120);
     assert!(outcome.adapter_loads > 12, "{}", outcome.adapter_loads);
+}
+
+#[test]
+fn what_was_asked_to_warm_up_is_not_counted() {
+    let clients = Clients { warm_up: 48, ..CLIENTS };
+    let warm = run(&engines(3), clients, &mut prefixes(), &mut RoundRobin::new(3), 1).expect("a run");
+    let all = of(&mut RoundRobin::new(3), &mut prefixes());
+    assert_eq!((warm.latency.len(), warm.ttft.len(), warm.prompt_tokens), (72, 72, 72 * 96));
+    assert!(warm.hit_rate() > all.hit_rate() && warm.time < all.time && warm.in_flight.len() < all.in_flight.len());
 }
 
 /// Picks no engine until a time, and counts what it is told.
