@@ -80,7 +80,7 @@ impl Scenario {
                 published: published_long,
                 ..published(
                     "Long system prompts",
-                    "The published long set: 256 groups of 32 prompts, shuffled; 4,096 tokens shared by a group, 128 of \
+                    "The published long set: 256 groups of 32 prompts, shuffled; 4,096 tokens shared by a group, 256 of \
                      its own (see calibration), answers of 256; 300 clients, 3 engines.",
                     LONG,
                 )
