@@ -29,6 +29,7 @@ enum Kind {
 }
 
 const DEFAULT: &[(&str, u32)] = &[("least-request", 1), ("gpu-usage", 1), ("least-latency", 1), ("prefix-cache", 1)];
+const ADAPTERS: &[(&str, u32)] = &[("lora-affinity", 1), ("least-request", 1)];
 
 // === impl Contender ===
 
@@ -55,17 +56,30 @@ impl Contender {
     pub const OUR_DEFAULT: Self =
         Self::new("ours: default profile", Kind::Ours { filters: &["least-request"], scores: DEFAULT, routers: 1 });
 
-    /// What everybody runs; `system` is how many tokens of a prompt a clairvoyant would know to be shared.
-    pub fn all(system: Option<u32>) -> Vec<Self> {
-        let mut all = vec![Self::RANDOM, Self::new("round-robin", Kind::RoundRobin)];
-        all.extend(system.map(|system| Self::new("(yardstick: a home for each group)", Kind::Homes(system))));
-        all.extend([
+    /// What runs on the published sets, whose groups share `system` tokens: what was published, too.
+    pub fn published(system: u32) -> Vec<Self> {
+        let mut all = vec![
+            Self::new("(yardstick: a home for each group)", Kind::Homes(system)),
             Self::upstream("upstream then: least-request", &[Score::LeastRequestThen]),
             Self::upstream(
                 "upstream then: least-request + prefix-cache",
                 &[Score::LeastRequestThen, Score::PrefixCache],
             ),
             Self::upstream("upstream: gpu-usage", &[Score::GpuUsage]),
+        ];
+        let mut others = Self::all();
+        // Beside the first two, which look at nothing.
+        let rest = others.split_off(2);
+        others.append(&mut all);
+        others.extend(rest);
+        others
+    }
+
+    /// What runs everywhere else.
+    pub fn all() -> Vec<Self> {
+        vec![
+            Self::RANDOM,
+            Self::new("round-robin", Kind::RoundRobin),
             Self::UPSTREAM_LATENCY,
             Self::upstream("upstream: least-request", &[Score::LeastRequest]),
             Self::upstream("upstream: least-request + prefix-cache", &[Score::LeastRequest, Score::PrefixCache]),
@@ -87,8 +101,7 @@ impl Contender {
                 "ours: default profile, 4 routers",
                 Kind::Ours { filters: &["least-request"], scores: DEFAULT, routers: 4 },
             ),
-        ]);
-        all
+        ]
     }
 
     /// Those that a set of adapters is for.
@@ -98,13 +111,11 @@ impl Contender {
             Self::upstream("upstream: least-request", &[Score::LeastRequest]),
             Self::ours("ours: least-request", &[("least-request", 1)]),
             Self::OUR_DEFAULT,
+            Self::ours("ours: lora-affinity", &[("lora-affinity", 1)]),
+            Self::ours("ours: lora-affinity + least-request", ADAPTERS),
             Self::new(
-                "ours: lora-affinity, least-request",
-                Kind::Ours { filters: &["lora-affinity"], scores: &[("least-request", 1)], routers: 1 },
-            ),
-            Self::new(
-                "ours: lora-affinity, least-request, 2 routers",
-                Kind::Ours { filters: &["lora-affinity"], scores: &[("least-request", 1)], routers: 2 },
+                "ours: lora-affinity + least-request, 2 routers",
+                Kind::Ours { filters: &[], scores: ADAPTERS, routers: 2 },
             ),
         ]
     }

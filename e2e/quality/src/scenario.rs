@@ -55,12 +55,12 @@ impl Scenario {
             clients,
             warm_up,
             asks,
-            contenders: Contender::all(None),
+            contenders: Contender::all(),
             published: |_| None,
             adapters: false,
         };
         let published = |title, about, sizes: Sizes| Self {
-            contenders: Contender::all(Some(sizes.system)),
+            contenders: Contender::published(sizes.system),
             ..scenario(title, about, 300, WARM_UP, Asks::Groups(GROUPS.0, GROUPS.1, sizes))
         };
         let with_adapters = |title, about, adapters| Self {
@@ -118,10 +118,10 @@ impl Scenario {
             ),
             scenario(
                 "One system prompt for everybody",
-                "3,000 prompts with the same first 2,048 tokens and 512 of their own, answers of 256; 200 clients.",
+                "3,600 prompts with the same first 2,048 tokens and 512 of their own, answers of 256; 200 clients.",
                 200,
                 600,
-                Asks::Groups(1, 3_000, Sizes { system: 2_048, question: 512, answer: 256 }),
+                Asks::Groups(1, 3_600, Sizes { system: 2_048, question: 512, answer: 256 }),
             ),
             scenario(
                 "Agents",
@@ -143,10 +143,27 @@ impl Scenario {
             ),
             scenario(
                 "No sharing at all",
-                "3,000 prompts of 1,024 tokens that have nothing in common, answers of 256; 150 clients.",
+                "3,600 prompts of 1,024 tokens that have nothing in common, answers of 256; 150 clients.",
                 150,
                 600,
-                Asks::Groups(3_000, 1, Sizes { system: 0, question: 1_024, answer: 256 }),
+                Asks::Groups(3_600, 1, Sizes { system: 0, question: 1_024, answer: 256 }),
+            ),
+            scenario(
+                "No sharing, answers of all lengths",
+                "The same with answers of 16 to 496 tokens: requests that began together do not end together.",
+                150,
+                600,
+                Asks::Sessions(
+                    3_600,
+                    Habits {
+                        systems: 1,
+                        system: 0,
+                        turns: 1..=1,
+                        question: 1_024..=1_024,
+                        answer: 16..=496,
+                        think: 0..=0,
+                    },
+                ),
             ),
             scenario(
                 "A hot prefix",
