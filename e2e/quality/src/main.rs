@@ -48,7 +48,10 @@ fn main() -> anyhow::Result<()> {
         Scenario::all().into_iter().filter(|scenario| scenario.title.contains(only)).collect();
     let started = Instant::now();
     let rows = run_all(&scenarios, arguments.seeds)?;
-    let mut text = String::new();
+    let mut text = match arguments.seeds {
+        1 => "Figures of one run each, of seed 1.\n\n".to_owned(),
+        seeds => format!("Figures are means over {seeds} runs, of seeds 1 to {seeds}.\n\n"),
+    };
     for (scenario, rows) in scenarios.iter().zip(&rows) {
         let section = format!("### {}\n\n{}\n\n{}\n", scenario.title, scenario.about, table(rows, scenario.adapters));
         println!("\n{section}");
