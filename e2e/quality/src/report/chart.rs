@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::Row;
 use crate::outcome::Outcome;
@@ -52,50 +53,47 @@ pub fn bars(title: &str, rows: &[Row]) -> anyhow::Result<String> {
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
-/// Bars from left to right, the first row on top; `names` is the width of the names, too small for them to leave
-/// them out.
+/// Bars from left to right, the first row on top, their names in a margin of so many pixels; none if it is narrow.
 fn panel(
     area: &Area<'_>,
     what: &str,
-    names: u32,
+    margin: u32,
     rows: &[Row],
     value: impl Fn(&Row) -> f64,
     published: impl Fn(&Row) -> Option<f64>,
 ) -> anyhow::Result<()> {
     let most = rows.iter().flat_map(|row| [value(row), published(row).unwrap_or(0.0)]).fold(0.0, f64::max);
-    let count = rows.len();
     let mut chart = ChartBuilder::on(area)
         .margin(8)
         .x_label_area_size(40)
-        .y_label_area_size(names)
-        .build_cartesian_2d(0.0..most.max(0.001) * 1.15, (0..count).into_segmented())
+        .y_label_area_size(margin)
+        .build_cartesian_2d(0.0..most.max(0.001) * 1.15, 0.0..rows.len().max(1) as f64)
         .map_err(drawing)?;
-    let name = |place: &SegmentValue<usize>| match place {
-        SegmentValue::CenterOf(place) if *place < count => {
-            rows.get(count - 1 - place).map_or(String::new(), |row| row.name.to_owned())
-        }
-        _ => String::new(),
-    };
-    let mut mesh = chart.configure_mesh();
-    mesh.disable_y_mesh().x_desc(what).label_style(("sans-serif", 13).into_font().color(&INK)).light_line_style(WHITE);
-    if names > 100 {
-        mesh.y_labels(count + 1).y_label_formatter(&name);
-    } else {
-        mesh.y_labels(0);
-    }
-    mesh.draw().map_err(drawing)?;
+    let font = ("sans-serif", 13).into_font().color(&INK);
+    let (name, figure) = (Pos::new(HPos::Right, VPos::Center), Pos::new(HPos::Left, VPos::Center));
+    chart
+        .configure_mesh()
+        .disable_y_mesh()
+        .disable_y_axis()
+        .x_desc(what)
+        .label_style(font.clone())
+        .light_line_style(WHITE)
+        .draw()
+        .map_err(drawing)?;
     for (place, row) in rows.iter().rev().enumerate() {
-        let (from, to, middle) =
-            (SegmentValue::Exact(place), SegmentValue::Exact(place + 1), SegmentValue::CenterOf(place));
-        let mut bar = Rectangle::new([(0.0, from.clone()), (value(row), to.clone())], colour(row.name).filled());
-        bar.set_margin(3, 3, 0, 0);
+        let (from, to, middle) = (place as f64 + 0.1, place as f64 + 0.9, place as f64 + 0.5);
+        let bar = Rectangle::new([(0.0, from), (value(row), to)], colour(row.name).filled());
         chart.draw_series([bar]).map_err(drawing)?;
-        let figure =
-            Text::new(format!(" {:.2}", value(row)), (value(row), middle), ("sans-serif", 13).into_font().color(&INK));
-        chart.draw_series([figure]).map_err(drawing)?;
+        let text = Text::new(format!(" {:.2}", value(row)), (value(row), middle), font.pos(figure));
+        chart.draw_series([text]).map_err(drawing)?;
         if let Some(published) = published(row) {
             let mark = PathElement::new(vec![(published, from), (published, to)], INK.stroke_width(2));
             chart.draw_series([mark]).map_err(drawing)?;
+        }
+        if margin > 100 {
+            let (x, y) = chart.backend_coord(&(0.0, middle));
+            let base = area.get_base_pixel();
+            area.draw(&Text::new(row.name, (x - base.0 - 8, y - base.1), font.pos(name))).map_err(drawing)?;
         }
     }
     Ok(())
@@ -172,8 +170,8 @@ mod tests {
             figures: Figures { throughput, ttft: 1.25, ..Figures::default() },
             published: None,
         };
-        let svg = bars("A title", &[row("random", 2.5), row("ours: x", 7.125), row("upstream: y", 3.0)]).expect("bars");
-        for text in ["A title", "random", "ours: x", "upstream: y", "2.50", "7.13", "1.25"] {
+        let svg = bars("A title", &[row("random", 2.5), row("ours: x", 7.5), row("upstream: y", 3.0)]).expect("bars");
+        for text in ["A title", "random", "ours: x", "upstream: y", "2.50", "7.50", "1.25"] {
             assert!(svg.contains(text), "{text} is missing");
         }
         assert!(svg.len() < 40_000, "{} bytes", svg.len());
@@ -184,6 +182,8 @@ mod tests {
         let outcome = Outcome { in_flight: vec![vec![1, 2], vec![3, 4]], ..Outcome::default() };
         let svg = lines("A title", Duration::from_secs(1), &[("one", &outcome), ("other", &outcome)]).expect("lines");
         assert!(svg.contains("one") && svg.contains("other"));
-        assert_eq!(svg.matches("<polyline").count(), 4 + svg.matches("<polyline").count() - 4);
+        for colour in ["#4678B4", "#D26E28"] {
+            assert_eq!(svg.matches(colour).count(), 2, "a line of {colour} in each panel");
+        }
     }
 }
