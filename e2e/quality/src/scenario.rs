@@ -241,3 +241,27 @@ fn adapter_engine() -> Options {
 fn slow_engine() -> Options {
     Options { speed: 1.0 / 3.0, ..engine() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_contender_of_every_scenario_can_be_made_and_random_is_the_first() {
+        for scenario in Scenario::all() {
+            assert_eq!(scenario.contenders[0], Contender::RANDOM, "{}", scenario.title);
+            for contender in &scenario.contenders {
+                let made = contender.policy(scenario.engines.len(), &scenario.adapter_names());
+                assert!(made.is_ok(), "{}: {:#}", contender.name, made.err().expect("an error"));
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_published_stands_in_a_row() {
+        let rows = |scenario: &Scenario| {
+            scenario.contenders.iter().filter(|contender| (scenario.published)(contender.name).is_some()).count()
+        };
+        assert_eq!(Scenario::all()[..2].iter().map(rows).collect::<Vec<_>>(), [5, 5]);
+    }
+}

@@ -1,4 +1,5 @@
 use super::*;
+use crate::contender::Contender;
 use crate::policy::{Random, RoundRobin, Score, Several, Upstream};
 use crate::workload::{Adapters, Habits, Prefixes, Sessions, Sizes};
 
@@ -18,6 +19,7 @@ fn engines(number: usize) -> Vec<Options> {
 fn policies() -> Vec<(&'static str, Box<dyn Policy>)> {
     let with = |score| Upstream::new(3, &[Score::LeastRequest, score], false);
     vec![
+        ("ours", Contender::OUR_DEFAULT.policy(3, &[]).expect("our plugins")),
         ("random", Box::new(Random(3))),
         ("round-robin", Box::new(RoundRobin::new(3))),
         ("least-request", Box::new(Upstream::new(3, &[Score::LeastRequest], false))),
@@ -62,11 +64,30 @@ fn a_seed_gives_the_same_run_again() {
 #[test]
 fn conversations_find_their_own_past_where_they_stay() {
     let habits = Habits { systems: 2, system: 32, turns: 4..=4, question: 8..=16, answer: 4..=8, think: 0..=50 };
-    let mut sessions = || Sessions::new(habits.clone(), 30, 24, 1);
+    let sessions = || Sessions::new(habits.clone(), 30, 24, 1);
     let outcome = of(&mut Upstream::new(3, &[Score::PrefixCache], false), &mut sessions());
     assert_eq!(outcome.latency.len(), 120);
     let random = of(&mut Random(3), &mut sessions());
     assert!(outcome.hit_rate() > random.hit_rate(), "{} and {}", outcome.hit_rate(), random.hit_rate());
+}
+
+#[test]
+fn several_of_our_routers_that_hear_of_each_other_a_second_late_make_no_herd() {
+    let routers = || Contender::OUR_DEFAULT.policy(3, &[]).expect("our plugins");
+    let outcome = of(&mut Several::new(vec![routers(), routers()]), &mut prefixes());
+    let herd = of(&mut Upstream::new(3, &[Score::LeastLatency], false), &mut prefixes());
+    assert!(outcome.imbalance() < 1.5 && outcome.imbalance() < herd.imbalance(), "{}", outcome.imbalance());
+}
+
+#[test]
+fn adapters_seldom_move_while_the_fleet_has_slots_for_all() {
+    let names: Vec<String> = (0..6).map(Adapters::name).collect();
+    let affinity = Contender::for_adapters().into_iter().find(|contender| contender.name == "ours: lora-affinity");
+    let mut affinity = affinity.expect("a contender").policy(3, &names).expect("our plugins");
+    let outcome = of(&mut *affinity, &mut Adapters::zipf(6, 120, SIZES, 1));
+    let random = of(&mut Random(3), &mut Adapters::zipf(6, 120, SIZES, 1));
+    let loads = (outcome.adapter_loads, random.adapter_loads);
+    assert!(loads.0 * 3 <= loads.1, "{loads:?}");
 }
 
 #[test]
