@@ -31,7 +31,7 @@ pub struct Clients {
 ///
 /// # Errors
 ///
-/// Engines that cannot be, or clients that are not done after [a year](TOO_LONG).
+/// Engines that cannot be, or clients that are not done after a year.
 pub fn run(
     engines: &[Options],
     clients: Clients,

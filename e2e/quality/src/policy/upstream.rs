@@ -152,7 +152,7 @@ impl Policy for Upstream {
 fn fewest(counts: impl Iterator<Item = u64>) -> Vec<u64> {
     let counts: Vec<u64> = counts.collect();
     let most = counts.iter().copied().max().unwrap_or(0);
-    counts.into_iter().map(|count| if most == 0 { 100 } else { (most - count) * 100 / most }).collect()
+    counts.into_iter().map(|count| ((most - count) * 100).checked_div(most).unwrap_or(100)).collect()
 }
 
 /// From the least to the most.
