@@ -17,6 +17,8 @@ mod metrics;
 mod models;
 mod page;
 mod picker;
+mod saturation;
+mod scheduling;
 mod scraping;
 mod shutdown;
 mod spine;
