@@ -17,6 +17,7 @@ mod metrics;
 mod models;
 mod page;
 mod picker;
+mod prefix;
 mod scraping;
 mod shutdown;
 mod spine;
