@@ -19,6 +19,7 @@ mod page;
 mod picker;
 mod saturation;
 mod scheduling;
+mod prefix;
 mod scraping;
 mod shutdown;
 mod spine;
