@@ -82,7 +82,9 @@ fn learn_128_new(bencher: Bencher<'_, '_>, endpoints: u32) {
         number += 1;
         (number as u32 % endpoints, prompt(number, PROMPT))
     };
-    bencher.with_inputs(chain).bench_local_refs(|(endpoint, chain)| index.learn(black_box(*endpoint), black_box(chain)));
+    bencher
+        .with_inputs(chain)
+        .bench_local_refs(|(endpoint, chain)| index.learn(black_box(*endpoint), black_box(chain)));
 }
 
 #[divan::bench(args = [1, 40, 1000])]
@@ -93,7 +95,9 @@ fn learn_128_known(bencher: Bencher<'_, '_>, endpoints: u32) {
         number = (number + 1) % (u64::from(endpoints) * EACH);
         ((number / EACH) as u32, prompt(number, PROMPT))
     };
-    bencher.with_inputs(chain).bench_local_refs(|(endpoint, chain)| index.learn(black_box(*endpoint), black_box(chain)));
+    bencher
+        .with_inputs(chain)
+        .bench_local_refs(|(endpoint, chain)| index.learn(black_box(*endpoint), black_box(chain)));
 }
 
 /// A prompt that everybody holds, learnt by one more each time.
