@@ -49,8 +49,12 @@ fn matches(endpoints: u32) -> Vec<Case> {
         index.learn(endpoints / 2, &prompt(UNKNOWN, hashes));
         cases.push(case(hashes, "one holder", index));
         let mut index = fleet(endpoints, EACH);
+        (0..endpoints).for_each(|endpoint| _ = index.learn(endpoint, &prompt(UNKNOWN, hashes / 4)));
+        index.learn(endpoints / 2, &prompt(UNKNOWN, hashes));
+        cases.push(case(hashes, "a quarter on all, the rest on one", index));
+        let mut index = fleet(endpoints, EACH);
         share_system_prompt(&mut index, endpoints, &prompt(UNKNOWN, hashes));
-        cases.push(case(hashes, "a shared system prompt", index));
+        cases.push(case(hashes, "a quarter on all, then each to its own depth", index));
     }
     cases
 }

@@ -63,6 +63,18 @@ fn matches_one_holder(bencher: Bencher<'_, '_>, Size(endpoints, hashes): Size) {
     bencher.with_inputs(asked).bench_local_refs(|asked| index.matches(black_box(asked), black_box(&mut into)));
 }
 
+/// Everybody holds the first quarter, one all of it.
+#[divan::bench(args = SIZES)]
+fn matches_conversation(bencher: Bencher<'_, '_>, Size(endpoints, hashes): Size) {
+    let mut index = fleet(endpoints, EACH);
+    let asked = prompt(UNKNOWN, hashes);
+    (0..endpoints).for_each(|endpoint| _ = index.learn(endpoint, &asked[..hashes / 4]));
+    index.learn(endpoints / 2, &asked);
+    let mut into = vec![0; endpoints as usize];
+    bencher.bench_local(|| index.matches(black_box(&asked), black_box(&mut into)));
+}
+
+/// Everybody holds the first quarter, and each the rest as far as to a depth of its own: the worst case.
 #[divan::bench(args = SIZES)]
 fn matches_shared_system_prompt(bencher: Bencher<'_, '_>, Size(endpoints, hashes): Size) {
     let mut index = fleet(endpoints, EACH);

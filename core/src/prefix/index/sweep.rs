@@ -85,17 +85,15 @@ impl Sweep<'_> {
             return;
         };
         // Few words change: four at a time are passed over.
-        let mut index = 0;
-        for (matching, words) in matching.chunks_mut(4).zip(words.chunks(4)) {
-            let gone = matching.iter().zip(words).fold(0, |gone, (matching, kept)| gone | (matching & !kept));
-            if gone != 0 {
-                for (at, (matching, kept)) in matching.iter_mut().zip(words).enumerate() {
-                    leave(self.into, index + at, *matching & !kept, depth);
-                    *matching &= kept;
-                }
+        let (matching, last_matching) = matching.as_chunks_mut::<4>();
+        let (words, last_words) = words.as_chunks::<4>();
+        for (chunk, (matching, words)) in matching.iter_mut().zip(words).enumerate() {
+            let ([m0, m1, m2, m3], [w0, w1, w2, w3]) = (*matching, *words);
+            if (m0 & !w0) | (m1 & !w1) | (m2 & !w2) | (m3 & !w3) != 0 {
+                keep_words(self.into, chunk * 4, matching, words, depth);
             }
-            index += 4;
         }
+        keep_words(self.into, both - last_words.len(), last_matching, last_words, depth);
         for (at, matching) in beyond.iter_mut().enumerate() {
             leave(self.into, both + at, std::mem::take(matching), depth);
         }
@@ -111,6 +109,13 @@ impl Sweep<'_> {
             leave(self.into, index, *matching & !kept, depth);
             *matching &= kept;
         }
+    }
+}
+
+fn keep_words(into: &mut [u16], first: usize, matching: &mut [u64], words: &[u64], depth: usize) {
+    for (at, (matching, kept)) in matching.iter_mut().zip(words).enumerate() {
+        leave(into, first + at, *matching & !kept, depth);
+        *matching &= kept;
     }
 }
 
