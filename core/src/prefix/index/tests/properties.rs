@@ -98,6 +98,29 @@ proptest! {
     }
 
     #[test]
+    fn a_fleet_of_any_size_matches_as_far_as_each_went(
+        learnt in vec((0..700u32, 1..40usize), 0..400),
+        everybody in 0..30usize,
+        asked in 0..45usize,
+        restarted in vec(0..700u32, 0..200),
+        endpoints in 0..900usize,
+    ) {
+        let mut index = Index::new();
+        let mut depths = vec![0; 900];
+        let prompt = hashes(&[0; 45]);
+        for (endpoint, depth) in learnt.into_iter().chain((0..500).map(|endpoint| (endpoint, everybody))) {
+            index.learn(endpoint, &prompt[..depth]);
+            depths[endpoint as usize] = depth.max(depths[endpoint as usize]);
+        }
+        for endpoint in restarted {
+            index.forget(endpoint);
+            depths[endpoint as usize] = 0;
+        }
+        let expected: Vec<_> = depths.iter().take(endpoints).map(|depth| (*depth).min(asked) as u16).collect();
+        prop_assert_eq!(matches(&index, &prompt[..asked], endpoints), expected);
+    }
+
+    #[test]
     fn a_later_dispatch_outlives_any_earlier_one_that_failed(
         failed in vec((0..3u32, prompt()), 1..12),
         kept in prompt(),
