@@ -15,6 +15,7 @@ mod snapshot;
 mod watch;
 
 pub use directory::{Directory, OpenError};
+pub use origin::ENDPOINT_API_KEY;
 pub(crate) use origin::Origin;
 pub use snapshot::Snapshot;
 pub use watch::watch;
