@@ -15,8 +15,9 @@ mod tests;
 pub use dispatch::{Dispatch, Ended};
 
 use crate::engine::{Model, Observation};
+use crate::prefix::Index;
 use crate::scheduling::{Candidate, Decision, Endpoint, Lap, Load, Profile, Random, Request, Snapshot};
-use dispatch::Pending;
+use dispatch::{Pending, Sent};
 use engine::Engine;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,6 +35,30 @@ pub struct Fleet {
     pools: HashMap<String, Pool>,
     pending: Pending,
     in_flight: u64,
+    /// Whose cache holds which prompt.
+    index: Index,
+    /// How many hashes of the prompt at hand each engine holds, by slot.
+    matches: Vec<u16>,
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub struct Pick {
+    /// Why whom.
+    pub decision: Decision,
+    /// The first pick's; `None` where there is none.
+    pub dispatch: Option<Dispatch>,
+    /// What the prompt's prefix told; `None` where the profile does not ask for it, or there is none.
+    pub prefix: Option<PrefixUse>,
+}
+
+/// What a prompt's prefix told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PrefixUse {
+    /// The largest share of the prompt that any endpoint has, in [0, 1].
+    pub best: f64,
+    /// Hashes that had to go to make room for this prompt's.
+    pub evicted: usize,
 }
 
 /// An endpoint, for people.
@@ -85,14 +110,32 @@ impl Fleet {
         now: Duration,
         random: &mut Random<'_>,
         lap: &mut dyn FnMut(Lap),
-    ) -> Option<(Decision, Option<Dispatch>)> {
+    ) -> Option<Pick> {
         let pool = self.pools.get(request.target)?;
-        let candidates: Vec<Candidate<'_>> =
-            pool.slots.iter().filter_map(|slot| self.engines.get(*slot as usize)).map(|e| e.candidate(now)).collect();
+        let blocks = profile.blocks().filter(|_| !request.prefix.is_empty());
+        let matches = &mut self.matches;
+        matches.clear();
+        if blocks.is_some() {
+            matches.resize(self.engines.len(), 0);
+            self.index.matches(request.prefix, matches);
+        }
+        let share = |slot: &Slot| match (blocks, matches.get(*slot as usize)) {
+            (Some(blocks), Some(hashes @ 1..)) => {
+                blocks.covered(usize::from(*hashes)) as f64 / blocks.covered(request.prefix.len()) as f64
+            }
+            _ => 0.0,
+        };
+        let candidate = |slot: &Slot| Some(self.engines.get(*slot as usize)?.candidate(share(slot), now));
+        let candidates: Vec<Candidate<'_>> = pool.slots.iter().filter_map(candidate).collect();
         let decision = profile.decide_by_laps(request, &pool.endpoints, &candidates, random, lap);
+        let best = candidates.iter().map(|candidate| candidate.matched).fold(0.0, f64::max);
         let first = decision.picks.first().and_then(|pick| pool.slots.get(*pick)).copied();
-        let dispatch = first.map(|slot| self.dispatch(slot, request, key));
-        Some((decision, dispatch))
+        let (mut dispatch, mut evicted) = (None, 0);
+        if let Some(slot) = first {
+            dispatch = Some(self.dispatch(slot, request));
+            evicted = self.learn(slot, request, key, blocks.is_some());
+        }
+        Some(Pick { decision, dispatch, prefix: blocks.map(|_| PrefixUse { best, evicted }) })
     }
 
     /// A request is over, whatever ended it.
@@ -110,13 +153,37 @@ impl Fleet {
         if let Some(engine) = served.and_then(|slot| self.engines.get_mut(slot as usize)) {
             engine.completed(ended, now);
         }
-        let Some(_pending) = ended.key.and_then(|key| self.pending.take(key)) else { return };
+        let Some(sent) = ended.key.and_then(|key| self.pending.take(key)) else { return };
+        let there = ended.address == Some(&*sent.address);
+        // A client that went away leaves behind what was computed for it.
+        if there && (ended.served() || ended.status == 0) {
+            return;
+        }
+        self.index.retract(sent.slot, &sent.prefix, sent.stamp);
+        if let Some(slot) = served.filter(|_| ended.served()) {
+            self.index.learn(slot, &sent.prefix);
+        }
+    }
+
+    /// Hashes of prompts that are known to be at some endpoint, counted at each.
+    pub fn prefix_entries(&self) -> usize {
+        self.index.entries()
+    }
+
+    /// Sets how many hashes of prompts an endpoint may hold (`maxHashCacheSize`).
+    pub fn set_prefix_capacity(&mut self, hashes: usize) {
+        self.index.set_capacity(hashes);
     }
 
     /// An engine said something of itself. `before` is what was in flight there when it was asked.
     pub fn observe(&mut self, address: &str, observation: Option<Observation>, before: Snapshot) {
         let Some(slot) = self.by_address.get(address).copied() else { return };
         let Some(engine) = self.engines.get_mut(slot as usize) else { return };
+        // Its cache went with the process, or when it went to sleep.
+        if observation.as_ref().is_some_and(|said| said.restarted || said.signals.asleep) {
+            self.index.forget(slot);
+            engine.restarted();
+        }
         engine.observe(observation, before);
     }
 
@@ -146,17 +213,27 @@ impl Fleet {
         self.pools.iter().map(|(target, pool)| (target.clone(), pool.slots.iter().filter_map(seen).collect())).collect()
     }
 
-    fn dispatch(&mut self, slot: Slot, request: &Request<'_>, key: Option<u64>) -> Dispatch {
+    fn dispatch(&mut self, slot: Slot, request: &Request<'_>) -> Dispatch {
         if let Some(engine) = self.engines.get_mut(slot as usize) {
             engine.in_flight += 1;
             engine.tokens += u64::from(request.tokens);
             engine.send(request.model);
             self.in_flight += 1;
         }
-        if let Some(key) = key {
-            self.pending.put(key, slot, request.prefix);
-        }
         Dispatch { slot, tokens: request.tokens }
+    }
+
+    /// Takes the prompt for the endpoint's from now on, so that the next one alike finds it there; how many had to go.
+    fn learn(&mut self, slot: Slot, request: &Request<'_>, key: Option<u64>, wanted: bool) -> usize {
+        if !wanted {
+            return 0;
+        }
+        let learned = self.index.learn(slot, request.prefix);
+        if let (Some(key), Some(engine)) = (key, self.engines.get(slot as usize)) {
+            let address = Arc::clone(&engine.endpoint.address);
+            self.pending.put(key, Sent { slot, address, stamp: learned.stamp, prefix: request.prefix.into() });
+        }
+        learned.evicted
     }
 
     /// The place of an endpoint, a new one where it has none.
@@ -174,6 +251,7 @@ impl Fleet {
         };
         if let Some(engine) = self.engines.get_mut(slot as usize) {
             if engine.endpoint != *endpoint {
+                self.index.forget(slot);
                 engine.replace(endpoint);
             }
             engine.published = true;
@@ -187,6 +265,7 @@ impl Fleet {
         if engine.published || engine.endpoint.address.is_empty() {
             return;
         }
+        self.index.forget(slot);
         engine.forget();
         if engine.in_flight == 0 {
             self.by_address.remove(&engine.endpoint.address);

@@ -22,7 +22,7 @@ mod usage;
 
 pub use self::{
     error::ScanError,
-    prompt::{PartRole, Prompt, PromptKind, PromptPart},
+    prompt::{PartRole, Prompt, PromptKind, PromptPart, Unreadable},
     rewrite::Rewrite,
     scanner::{Model, Scan, Scanner, StreamOptions, Switch},
     span::Span,

@@ -1,13 +1,14 @@
 //! One request's life in the filter, without a host: events in, outcomes out.
 //!
 //! The adapter hands over the headers ([`Head::open`]), then the body chunk by chunk
-//! ([`Session::feed`]), and asks for the verdict ([`Session::finish`]); on the way back an
+//! ([`Session::feed`]), and asks for the verdict ([`Session::finish`], which reads the prompt once more); on the way back an
 //! [`Answer`] reads what the engine reports. Nothing here panics: inside Envoy that would kill the VM.
 
 mod answer;
 mod head;
 mod local;
 mod models;
+mod prefix;
 mod request;
 
 pub use answer::Answer;

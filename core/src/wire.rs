@@ -19,6 +19,14 @@ pub const ROUTE: &str = "x-kthena-route";
 pub const UPSTREAM_MODEL: &str = "x-kthena-upstream-model";
 /// The back-off class ([`crate::routing::BackoffClass`]) that selects Envoy's route.
 pub const BACKOFF: &str = "x-kthena-backoff";
+/// The hash chain of the prompt ([`crate::prefix::encode`]); absent where the prompt has no text, or the ModelServer's
+/// profile has no use for one.
+pub const PREFIX_CHAIN: &str = "x-kthena-prefix";
+/// What the prompt takes in tokens, as a decimal estimate ([`crate::openai::Prompt::estimate_tokens`]); absent without
+/// a body.
+pub const TOKENS: &str = "x-kthena-tokens";
+/// The request's key: [`crate::access_log::Facts::key`] in 16 hexadecimal digits.
+pub const KEY: &str = "x-kthena-key";
 /// Marks the filter's own answers, so that Envoy's reply mapping leaves them alone.
 pub const LOCAL_REPLY: &str = "x-kthena-local-reply";
 /// [`ANTHROPIC`] where the client's errors have that shape; absent for OpenAI's.

@@ -5,6 +5,7 @@
 //! not depend on what users write: their edits change the table and the endpoints only, so nothing drains.
 
 mod endpoints;
+mod profiles;
 mod routes;
 mod servers;
 
@@ -15,6 +16,7 @@ use kthena_crds::{ObjectRef, Resource, Resources};
 use std::net::SocketAddr;
 
 pub use endpoints::{PORT, SIMULATED_FOR, port};
+pub use profiles::Profiles;
 
 /// What is configured outside the resources.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,13 +27,15 @@ pub struct Settings {
     pub exclusive: bool,
     /// Bodies beyond this many bytes get 413.
     pub max_request_body_bytes: u64,
+    /// The scheduling profiles that ModelServers may name.
+    pub profiles: Profiles,
 }
 
 /// Compiles resources into a data plane.
 pub fn compile(resources: &Resources, settings: &Settings) -> DataPlane {
     let mut problems = Vec::new();
-    let (endpoints, picker) = endpoints::compile(resources, &mut problems);
-    let mut servers = servers::Servers::new(resources, &picker);
+    let (endpoints, picker) = endpoints::compile(resources, &settings.profiles, &mut problems);
+    let mut servers = servers::Servers::new(resources, &settings.profiles, &picker);
     let routes = routes::compile(resources, &mut servers, &mut problems);
     servers.problems(&mut problems);
     problems.sort();
@@ -67,6 +71,7 @@ impl Default for Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             exclusive: false,
             max_request_body_bytes: DEFAULT_MAX_REQUEST_BODY_BYTES,
+            profiles: Profiles::default(),
         }
     }
 }

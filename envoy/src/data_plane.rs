@@ -56,6 +56,9 @@ pub struct Listener {
 pub struct PickerPool {
     /// What runs at them.
     pub engine: EngineType,
+    /// The scheduling profile that chooses among them, one of [`crate::Profiles::named`]; `None` for the default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
     /// Whether only a pick may serve.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub fail_close: bool,

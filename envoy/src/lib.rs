@@ -10,7 +10,7 @@ mod data_plane;
 mod render;
 pub mod xds;
 
-pub use compile::{PORT, SIMULATED_FOR, Settings, compile, port};
+pub use compile::{PORT, Profiles, SIMULATED_FOR, Settings, compile, port};
 pub use data_plane::{DataPlane, EngineEndpoint, Listener, PickerPool};
 pub use render::{ACCESS_LOG_FLUSH, Renderer, Sockets, Wiring};
 pub use xds::Snapshot;

@@ -1,8 +1,9 @@
 //! `compile`, one case a pair of files: `golden/<case>.in.yaml` holds the resources, `golden/<case>.out.yaml`
 //! the data plane. `UPDATE_GOLDEN=1` rewrites the latter; review the difference like code.
 
+use kthena_core::prefix::Blocks;
 use kthena_crds::Resources;
-use kthena_envoy::{Settings, compile};
+use kthena_envoy::{Profiles, Settings, compile};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -30,6 +31,13 @@ fn resources(path: &Path) -> Resources {
     resources
 }
 
+/// The defaults, and two profiles that ModelServers may name.
+fn settings() -> Settings {
+    let named = [("long-prompts", Some(Blocks { size: 256, max: 64 })), ("no-prefix", None)];
+    let named = named.map(|(name, blocks)| (name.to_owned(), blocks)).into();
+    Settings { profiles: Profiles { named, ..Profiles::default() }, ..Settings::default() }
+}
+
 #[test]
 fn resources_compile_to_what_the_golden_files_say() {
     let cases = cases();
@@ -37,7 +45,7 @@ fn resources_compile_to_what_the_golden_files_say() {
     let mut stale = Vec::new();
     for input in cases {
         let output = PathBuf::from(input.to_string_lossy().replace(".in.yaml", ".out.yaml"));
-        let compiled = serde_saphyr::to_string(&compile(&resources(&input), &Settings::default())).unwrap();
+        let compiled = serde_saphyr::to_string(&compile(&resources(&input), &settings())).unwrap();
         if env::var_os("UPDATE_GOLDEN").is_some() {
             fs::write(&output, compiled).unwrap();
         } else if fs::read_to_string(&output).unwrap_or_default() != compiled {
@@ -56,7 +64,7 @@ fn the_order_of_the_resources_does_not_matter() {
         backward.model_servers.reverse();
         backward.pods.reverse();
         backward.sort();
-        let settings = Settings::default();
+        let settings = settings();
         assert_eq!(compile(&forward, &settings), compile(&backward, &settings), "{}", input.display());
     }
 }

@@ -17,6 +17,8 @@ pub use writer::{Format, Writer};
 use crate::picker::Picker;
 use crate::telemetry::Telemetry;
 use envoy_types::pb::envoy::data::accesslog::v3::HttpAccessLogEntry;
+use kthena_core::access_log::{Chunks, Entry};
+use kthena_core::fleet::Ended;
 use kthena_core::session::is_inference;
 use service::AccessLogServer;
 use std::sync::Arc;
@@ -69,9 +71,33 @@ impl AccessLog {
                 entry
             })
             .collect();
-        entries.iter().for_each(|entry| self.telemetry.observe(entry));
+        for entry in &entries {
+            self.telemetry.observe(entry);
+            let address = entry.address.map(|address| address.to_string());
+            self.picker.completed(&ended(entry, address.as_deref()));
+        }
         if let Some(writer) = &self.writer {
             writer.write(&entries);
         }
+    }
+}
+
+/// What scheduling learns of a request's end. Who answered after others had failed is not blamed for their time.
+fn ended<'a>(entry: &Entry, address: Option<&'a str>) -> Ended<'a> {
+    let alone = entry.upstream_attempts <= 1;
+    let chunks = entry.chunks.as_ref().filter(|_| alone);
+    let between = |chunks: &Chunks| {
+        let gaps: u32 = chunks.gaps.iter().sum();
+        let tokens = entry.usage.and_then(|usage| u32::try_from(usage.output.saturating_sub(1)).ok());
+        // A chunk may carry several tokens, or none that is counted.
+        chunks.span.checked_div(tokens.filter(|tokens| *tokens >= gaps).unwrap_or(gaps))
+    };
+    Ended {
+        key: (entry.key != 0).then_some(entry.key),
+        address,
+        status: entry.status,
+        ttft: chunks.map(|chunks| chunks.first.saturating_sub(entry.phases.request)),
+        tpot: chunks.and_then(between),
+        duration: alone.then(|| entry.phases.upstream + entry.phases.response),
     }
 }

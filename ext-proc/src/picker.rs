@@ -10,7 +10,7 @@ use crate::scrape::Targets;
 use crate::telemetry::Live;
 use arc_swap::ArcSwap;
 use kthena_core::engine::{Model, Observation};
-use kthena_core::fleet::{Dispatch, Ended, Fleet, Seen};
+use kthena_core::fleet::{Dispatch, Ended, Fleet, Pick, PrefixUse, Seen};
 use kthena_core::scheduling::{Decision, Lap, Profile, Request, Snapshot};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -47,6 +47,7 @@ pub(crate) struct Picked {
     pub ticket: Option<Ticket>,
     /// The value of [`kthena_core::wire::DESTINATION`]; empty where nobody was picked.
     pub destination: String,
+    pub prefix: Option<PrefixUse>,
 }
 
 /// A request in flight: dropping it is its end.
@@ -120,11 +121,12 @@ impl Picker {
         let pools = self.pools.load();
         let profile = self.profiles.load().of(pools.profile(request.target));
         let now = self.now();
-        let (decision, dispatch) = self.lock().pick(&profile, request, key, now, &mut random, &mut lap)?;
+        let Pick { decision, dispatch, prefix } =
+            self.lock().pick(&profile, request, key, now, &mut random, &mut lap)?;
         let ticket = dispatch.map(|dispatch| Ticket { picker: Arc::clone(self), dispatch: Some(dispatch) });
         let in_turns = pools.fail_close(request.target);
         let destination = if in_turns { decision.destination_in_turns() } else { decision.destination() };
-        Some(Picked { decision, ticket, destination })
+        Some(Picked { decision, ticket, destination, prefix })
     }
 
     /// Hears how a request ended.
@@ -182,6 +184,11 @@ impl Picker {
         let mut all = self.lock().endpoints(now);
         all.sort_by(|(a, _), (b, _)| a.cmp(b));
         all
+    }
+
+    /// Hashes of prompts that are known to be at some endpoint, counted at each.
+    pub fn prefix_entries(&self) -> usize {
+        self.lock().prefix_entries()
     }
 
     /// The endpoints whose engines are asked for their metrics, and what they said.

@@ -69,11 +69,15 @@ impl Exchange {
         self.underway = Some(live.begin(asked.whereto(), now));
         let mut watch = Stopwatch::new(now);
         let random = || fastrand::u64(..);
-        let picked = self.picker.pick_by_laps(&asked.request(), None, random, |lap| watch.lap(lap, Instant::now()));
+        let picked =
+            self.picker.pick_by_laps(&asked.request(), asked.key(), random, |lap| watch.lap(lap, Instant::now()));
         live.decided(asked.whereto().model, &watch);
         let (decision, answer) = match picked {
-            Some(Picked { decision, ticket, destination }) => {
+            Some(Picked { decision, ticket, destination, prefix }) => {
                 self.ticket = ticket;
+                if let Some(prefix) = prefix {
+                    live.matched(asked.whereto().model, prefix, now);
+                }
                 let answer = match &decision.saturated {
                     Some(saturated) => convert::refusal(saturated, asked.shape()),
                     None => convert::destination(Some(destination).filter(|list| !list.is_empty())),

@@ -8,11 +8,11 @@ use kthena_core::config::Compiled;
 use kthena_core::routing::{Table, Target};
 use kthena_crds::Problem;
 use kthena_envoy::xds::Cache;
-use kthena_envoy::{DataPlane, Renderer, Settings, Wiring, compile};
+use kthena_envoy::{DataPlane, Profiles, Renderer, Settings, Wiring, compile};
 use kthena_ext_proc::debug::Debug;
 use kthena_ext_proc::telemetry::Telemetry;
 use kthena_ext_proc::{Picker, Pool, Pools};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -103,8 +103,8 @@ impl Publisher {
         self.version = data_plane.table.version;
         self.cache.publish(&rendered);
         let pools = data_plane.picker.iter().map(|(target, pool)| {
-            let (engine, endpoints) = (Some(pool.engine), pool.endpoints.clone());
-            (target.clone(), Pool { engine, fail_close: pool.fail_close, endpoints, ..Pool::default() })
+            let (engine, endpoints, profile) = (Some(pool.engine), pool.endpoints.clone(), pool.profile.clone());
+            (target.clone(), Pool { engine, fail_close: pool.fail_close, profile, endpoints })
         });
         self.picker.publish(Pools::new(pools));
         self.telemetry.configured(names(&data_plane.table));
@@ -160,7 +160,18 @@ fn names(table: &Table) -> impl Iterator<Item = String> {
 
 /// The compile settings that the options and the configuration file give.
 pub fn settings(listen: std::net::SocketAddr, config: &Compiled) -> Settings {
-    Settings { listen, max_request_body_bytes: config.max_request_body_bytes, ..Settings::default() }
+    Settings {
+        listen,
+        max_request_body_bytes: config.max_request_body_bytes,
+        profiles: profiles(config),
+        ..Settings::default()
+    }
+}
+
+/// How the file's profiles have prompts hashed.
+fn profiles(config: &Compiled) -> Profiles {
+    let named = config.profiles.iter().map(|(name, profile)| (name.clone(), profile.blocks()));
+    Profiles { default: config.profile.blocks(), named: named.collect() }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use kthena_core::session::{Answer, Forward, Head, Local, Opening, Session};
 use kthena_core::wire;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
+use std::ops::Range;
 use std::time::Instant;
 
 /// One request.
@@ -80,7 +81,8 @@ impl Stream {
 
     fn finish(&mut self, body: usize) -> Action {
         let Some(session) = self.body() else { return Action::Continue };
-        match session.finish(&routes(), fastrand::u64(..), self.start.elapsed()) {
+        let read = |range: Range<usize>| self.get_http_request_body(range.start, range.len());
+        match session.finish(&routes(), fastrand::u64(..), self.start.elapsed(), read) {
             Ok(forward) => self.forward(forward, body),
             Err(local) => self.reply(local),
         }
@@ -127,7 +129,7 @@ impl HttpContext for Stream {
     /// A request may end in trailers, where its body is out of reach: it passes if nothing needs editing.
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         let Some(session) = self.body() else { return Action::Continue };
-        match session.finish(&routes(), fastrand::u64(..), self.start.elapsed()) {
+        match session.finish(&routes(), fastrand::u64(..), self.start.elapsed(), |_| None) {
             Ok(forward) if forward.rewrite.is_empty() => self.forward(forward, 0),
             Ok(forward) => {
                 let refusal = Refusal::InvalidBody("request trailers are not supported".to_owned());

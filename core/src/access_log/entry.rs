@@ -1,6 +1,7 @@
 //! A finished request, as the access log and the metrics see it.
 
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Everything that is known of a request once it has ended, however it ended.
@@ -14,6 +15,8 @@ pub struct Entry {
     pub path: String,
     /// `HTTP/1.1`, `HTTP/2.0`
     pub protocol: &'static str,
+    /// [`Facts::key`](super::Facts::key).
+    pub key: u64,
     /// What the client got; 0 when it went away before it got any.
     pub status: u16,
     /// Why it failed, if it did.
@@ -28,6 +31,8 @@ pub struct Entry {
     pub bound: Option<Bound>,
     /// `namespace/name` of the Pod that served it last, retries included.
     pub pod: Option<String>,
+    /// The upstream that was asked last, whether or not a Pod is known there; `None` when none was.
+    pub address: Option<SocketAddr>,
     /// `x-request-id`
     pub request_id: String,
     /// What the engine answered on the last attempt.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Raised with every change of [`Facts`], [`Usage`], [`Chunks`] or the order of [`Kind`].
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Longer texts of clients are cut, in bytes: an entry must not grow with what a client sends.
 const LONGEST: usize = 1024;
@@ -16,6 +16,9 @@ const LONGEST: usize = 1024;
 /// What the filter found out of a request.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
+    /// A random number that the picker hears too ([`crate::wire::KEY`]), so that it knows what it sent away when it
+    /// ends; 0 of what was not sent on.
+    pub key: u64,
     /// The model that the client named; empty when none was read. See [`Facts::named`].
     pub model: String,
     /// Whether a ModelRoute offers that name.

@@ -9,6 +9,7 @@ fn entry() -> Entry {
         method: "POST".into(),
         path: "/v1/chat/completions".into(),
         protocol: "HTTP/1.1",
+        key: 7,
         status: 200,
         failure: None,
         model: "deepseek".into(),
@@ -20,6 +21,7 @@ fn entry() -> Entry {
             upstream_model: "deepseek-ai/R1".into(),
         }),
         pod: Some("default/r1-0".into()),
+        address: Some(([10, 0, 0, 2], 8000).into()),
         request_id: "7c1e".into(),
         upstream_status: Some(200),
         upstream_attempts: 2,
@@ -158,7 +160,7 @@ fn facts() -> impl Strategy<Value = Facts> {
     let option = proptest::option::of::<proptest::string::RegexGeneratorStrategy<String>>;
     let text = || proptest::string::string_regex(".*").unwrap();
     (
-        (".*", any::<bool>(), option(text()), proptest::option::of((".*", ".*"))),
+        (any::<u64>(), ".*", any::<bool>(), option(text()), proptest::option::of((".*", ".*"))),
         (
             proptest::option::of(refusal),
             proptest::option::of(duration()),
@@ -166,7 +168,8 @@ fn facts() -> impl Strategy<Value = Facts> {
             proptest::option::of(chunks()),
         ),
     )
-        .prop_map(|((model, model_known, model_route, target), (refusal, forwarded, usage, chunks))| Facts {
+        .prop_map(|((key, model, model_known, model_route, target), (refusal, forwarded, usage, chunks))| Facts {
+            key,
             model,
             model_known,
             model_route,
@@ -187,7 +190,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = Facts::decode(&bytes);
-        let _ = Facts::decode(&[&[1], &bytes[..]].concat());
+        let _ = Facts::decode(&[&[2], &bytes[..]].concat());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Arguments of plugins: names as upstream's decoder compares them, values checked one by one.
 
 use super::{ConfigError, PluginConfig};
+use crate::prefix::Blocks;
 use crate::scheduling::{Arguments, Plugin};
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
@@ -12,10 +13,6 @@ const MAX_BLOCKS: &str = "maxBlocksToMatch";
 const CACHE_SIZE: &str = "maxHashCacheSize";
 const TOP_MATCHES: &str = "topKMatches";
 
-/// A larger block matches only what is that long.
-const BLOCK_SIZES: RangeInclusive<u32> = 1..=65_536;
-/// Each block is a hash that goes with the request in a header.
-const BLOCKS: RangeInclusive<u32> = 1..=512;
 /// For each endpoint; a hash takes some tens of bytes.
 const CACHE_SIZES: RangeInclusive<u32> = 1..=1_000_000;
 const ANY: RangeInclusive<u32> = 1..=u32::MAX;
@@ -39,8 +36,8 @@ pub(super) fn read(field: &str, configs: &[PluginConfig]) -> Result<Arguments, C
             Plugin::LeastRequest => written.number(MAX_WAITING_REQUESTS, &mut read.max_waiting, ANY)?,
             Plugin::LeastLatency => written.share(WEIGHT_FACTOR, &mut read.alpha)?,
             Plugin::PrefixCache => {
-                written.number(BLOCK_SIZE, &mut read.prefix.block_size, BLOCK_SIZES)?;
-                written.number(MAX_BLOCKS, &mut read.prefix.max_blocks, BLOCKS)?;
+                written.number(BLOCK_SIZE, &mut read.prefix.blocks.size, Blocks::SIZES)?;
+                written.number(MAX_BLOCKS, &mut read.prefix.blocks.max, Blocks::COUNTS)?;
                 written.number(CACHE_SIZE, &mut read.prefix.cache_size, CACHE_SIZES)?;
                 // Every endpoint's match is found at no further cost, so none need be left out.
                 written.number(TOP_MATCHES, &mut 5, ANY)?;

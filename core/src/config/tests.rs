@@ -1,4 +1,5 @@
 use super::*;
+use crate::prefix::Blocks;
 use crate::scheduling::{Candidate, Endpoint, Load, PrefixArguments, Request, Signals};
 
 fn parse(json: &str) -> Result<RouterConfiguration, String> {
@@ -133,7 +134,7 @@ fn ranking(plugins: &[&str], config: &str) -> Result<Compiled, ConfigError> {
 fn arguments_of_prefix_cache_reach_the_profile_whatever_the_case_of_their_names() {
     let config = r#"{"name": "prefix-cache", "args": {"BLOCKSIZETOHASH": 256, "maxBlocksToMatch": 512,
         "maxhashcachesize": 7, "topKMatches": 2}}"#;
-    let expected = PrefixArguments { block_size: 256, max_blocks: 512, cache_size: 7 };
+    let expected = PrefixArguments { blocks: Blocks { size: 256, max: 512 }, cache_size: 7 };
     assert_eq!(ranking(&["least-request", "prefix-cache"], config).unwrap().profile.prefix(), Some(expected));
     assert_eq!(ranking(&["least-request"], config).unwrap().profile.prefix(), None, "nobody asks for hashes");
 }

@@ -10,6 +10,11 @@ pub(super) struct Latency {
 }
 
 impl Latency {
+    /// Whether these totals are of an engine that was started again since the last look.
+    pub(super) fn went_down(&self, now: Totals) -> bool {
+        self.last.is_some_and(|last| last.place == now.place && lower(now, last))
+    }
+
     /// Takes the totals of a page, and answers with the mean over what came since the last one: Δsum / Δcount.
     ///
     /// The first look tells nothing of now, only of the engine's whole life. Totals that went down belong to an
@@ -19,7 +24,7 @@ impl Latency {
         let Some(now) = now else { return self.mean };
         let last = self.last.replace(now).filter(|last| last.place == now.place);
         let Some(last) = last else { return self.mean };
-        let since = if now.count < last.count || now.sum < last.sum {
+        let since = if lower(now, last) {
             now
         } else {
             Totals { sum: now.sum - last.sum, count: now.count - last.count, place: now.place }
@@ -31,6 +36,11 @@ impl Latency {
         }
         self.mean
     }
+}
+
+/// Whether totals of one histogram cannot follow earlier ones.
+fn lower(now: Totals, before: Totals) -> bool {
+    now.count < before.count || now.sum < before.sum
 }
 
 #[cfg(test)]

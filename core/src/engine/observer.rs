@@ -18,6 +18,8 @@ pub struct Observation {
     pub signals: Signals,
     /// LoRA adapters in use; `None` where the engine does not say.
     pub adapters: Option<Adapters>,
+    /// Whether it was started again since the last page: it has answered fewer requests than before.
+    pub restarted: bool,
 }
 
 /// A page that is no page of this engine.
@@ -34,6 +36,7 @@ impl Observer {
         if !reading.recognised {
             return Err(Foreign);
         }
+        let restarted = reading.ttft().is_some_and(|totals| self.ttft.went_down(totals));
         let signals = Signals {
             running: reading.running(),
             waiting: reading.waiting(),
@@ -43,6 +46,6 @@ impl Observer {
             tpot: self.tpot.observe(reading.tpot()),
             asleep: reading.asleep(),
         };
-        Ok(Observation { signals, adapters: reading.adapters() })
+        Ok(Observation { signals, adapters: reading.adapters(), restarted })
     }
 }

@@ -1,7 +1,9 @@
 //! Requests on their way, and how they ended.
 
 use super::Slot;
+use crate::prefix::Stamp;
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// So many hashes of prompts are kept for requests whose end is not told yet: 16 MB.
@@ -48,6 +50,8 @@ pub(super) struct Pending {
 #[derive(Debug)]
 pub(super) struct Sent {
     pub(super) slot: Slot,
+    pub(super) address: Arc<str>,
+    pub(super) stamp: Stamp,
     pub(super) prefix: Box<[u64]>,
 }
 
@@ -63,10 +67,10 @@ impl Ended<'_> {
 // === impl Pending ===
 
 impl Pending {
-    pub(super) fn put(&mut self, key: u64, slot: Slot, prefix: &[u64]) {
-        self.hashes += prefix.len();
+    pub(super) fn put(&mut self, key: u64, sent: Sent) {
+        self.hashes += sent.prefix.len();
         self.order.push_back(key);
-        if let Some(same) = self.by_key.insert(key, Sent { slot, prefix: prefix.into() }) {
+        if let Some(same) = self.by_key.insert(key, sent) {
             self.hashes -= same.prefix.len();
         }
         while self.hashes > MOST_HASHES || self.order.len() > MOST_REQUESTS {

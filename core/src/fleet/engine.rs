@@ -26,10 +26,10 @@ pub(super) struct Engine {
 // === impl Engine ===
 
 impl Engine {
-    /// What plugins see; what a prompt finds in its cache is not known here.
-    pub(super) fn candidate(&self, now: Duration) -> Candidate<'_> {
+    /// What plugins see; `matched` is the share of the prompt that its cache holds.
+    pub(super) fn candidate(&self, matched: f64, now: Duration) -> Candidate<'_> {
         let models = self.models.as_deref().map(Vec::as_slice);
-        Candidate { load: self.load(now), matched: 0.0, models, lora: Some(&self.lora) }
+        Candidate { load: self.load(now), matched, models, lora: Some(&self.lora) }
     }
 
     pub(super) fn seen(&self, now: Duration) -> Seen {
@@ -82,6 +82,11 @@ impl Engine {
                 average.observe(sample.as_secs_f64(), now);
             }
         }
+    }
+
+    /// What was in its memory is gone.
+    pub(super) fn restarted(&mut self) {
+        self.lora.clear();
     }
 
     /// Another Pod is at this address now; what was sent there is still in flight.

@@ -1,7 +1,7 @@
 mod herding;
 
 use super::*;
-use crate::scheduling::Signals;
+use crate::scheduling::{PrefixCache, Signals};
 
 const REQUEST: Request<'static> = Request { target: "ns/a", model: "m", tokens: 7, prefix: &[] };
 const NOW: Duration = Duration::from_secs(5);
@@ -18,7 +18,8 @@ fn fleet(endpoints: usize) -> Fleet {
 }
 
 fn pick(fleet: &mut Fleet, request: &Request<'_>) -> Option<(Decision, Option<Dispatch>)> {
-    fleet.pick(&Profile::default(), request, None, NOW, &mut || 0, &mut |_| ())
+    let pick = fleet.pick(&Profile::default(), request, None, NOW, &mut || 0, &mut |_| ())?;
+    Some((pick.decision, pick.dispatch))
 }
 
 #[test]
@@ -71,7 +72,7 @@ fn a_place_is_used_again_once_nothing_is_in_flight_there() {
 fn what_an_engine_said_is_forgotten_with_its_pod_and_kept_with_it() {
     let mut fleet = fleet(1);
     let signals = Signals { running: Some(3), ..Signals::default() };
-    let observation = Observation { signals, adapters: None };
+    let observation = Observation { signals, adapters: None, restarted: false };
     fleet.observe("10.0.0.1:8000", Some(observation), Snapshot::default());
     let said = |fleet: &Fleet| fleet.endpoints(NOW)[0].1[0].load.signals;
     fleet.publish([("ns/a", vec![endpoint(1)])]);
@@ -87,7 +88,7 @@ fn a_request_that_ends_while_its_engine_is_asked_is_not_counted_on() {
     let before = fleet.in_flight_at("10.0.0.1:8000");
     fleet.end(dispatch.unwrap());
     let signals = Signals { running: Some(1), ..Signals::default() };
-    fleet.observe("10.0.0.1:8000", Some(Observation { signals, adapters: None }), before);
+    fleet.observe("10.0.0.1:8000", Some(Observation { signals, adapters: None, restarted: false }), before);
     assert_eq!(fleet.endpoints(NOW)[0].1[0].load.requests(), 0);
 }
 
@@ -102,4 +103,83 @@ fn how_fast_an_endpoint_is_comes_from_requests_that_it_served() {
     fleet.completed(&ended, NOW);
     let load = fleet.endpoints(NOW)[0].1[0].load;
     assert_eq!((load.ttft, load.tpot, load.duration), (Some(1.0), None, Some(1.0)));
+}
+
+fn by_prefix() -> Profile {
+    Profile::new(vec![], vec![(Box::new(PrefixCache::default()), 1.0)])
+}
+
+const PROMPT: Request<'static> = Request { prefix: &[11, 12, 13, 14], ..REQUEST };
+
+/// Sends a prompt, as number `key`; answers whereto, and the largest share that was found.
+fn send(fleet: &mut Fleet, request: &Request<'_>, key: u64) -> (String, f64) {
+    let pick = fleet.pick(&by_prefix(), request, Some(key), NOW, &mut || 0, &mut |_| ()).unwrap();
+    let address = pick.decision.addresses().next().unwrap().to_string();
+    pick.dispatch.into_iter().for_each(|dispatch| fleet.end(dispatch));
+    (address, pick.prefix.unwrap().best)
+}
+
+fn ended(fleet: &mut Fleet, key: u64, address: &str, status: u16) {
+    fleet.completed(&Ended { key: Some(key), address: Some(address), status, ..Ended::default() }, NOW);
+}
+
+#[test]
+fn a_burst_of_equal_prompts_lands_together_before_the_first_has_ended() {
+    let mut fleet = fleet(3);
+    let (first, found) = send(&mut fleet, &PROMPT, 1);
+    assert_eq!(found, 0.0);
+    for key in 2..20 {
+        assert_eq!(send(&mut fleet, &PROMPT, key), (first.clone(), 1.0));
+    }
+    let (_, found) = send(&mut fleet, &Request { prefix: &[11, 12, 23, 24], ..PROMPT }, 20);
+    assert_eq!(found, 0.5);
+}
+
+#[test]
+fn a_prompt_that_failed_is_not_thought_cached() {
+    let mut fleet = fleet(3);
+    let (first, _) = send(&mut fleet, &PROMPT, 1);
+    ended(&mut fleet, 1, &first, 503);
+    assert_eq!((send(&mut fleet, &PROMPT, 2).1, fleet.prefix_entries()), (0.0, 4));
+    ended(&mut fleet, 2, &first, 200);
+    assert_eq!(send(&mut fleet, &PROMPT, 3).1, 1.0);
+}
+
+#[test]
+fn a_prompt_that_a_retry_took_elsewhere_is_known_to_be_there() {
+    let mut fleet = fleet(3);
+    let (first, _) = send(&mut fleet, &PROMPT, 1);
+    let other = if first == "10.0.0.1:8000" { "10.0.0.2:8000" } else { "10.0.0.1:8000" };
+    ended(&mut fleet, 1, other, 200);
+    assert_eq!(send(&mut fleet, &PROMPT, 2), (other.to_owned(), 1.0));
+}
+
+#[test]
+fn what_a_client_that_went_away_had_computed_stays() {
+    let mut fleet = fleet(3);
+    let (first, _) = send(&mut fleet, &PROMPT, 1);
+    ended(&mut fleet, 1, &first, 0);
+    assert_eq!(send(&mut fleet, &PROMPT, 2), (first, 1.0));
+}
+
+#[test]
+fn an_engine_that_was_started_again_or_sleeps_has_no_cache() {
+    for (restarted, asleep) in [(true, false), (false, true)] {
+        let mut fleet = fleet(3);
+        let (first, _) = send(&mut fleet, &PROMPT, 1);
+        let signals = Signals { asleep, ..Signals::default() };
+        let said = |restarted| Some(Observation { signals, adapters: None, restarted });
+        fleet.observe(&first, said(restarted), Snapshot::default());
+        assert_eq!((fleet.prefix_entries(), send(&mut fleet, &PROMPT, 2).1), (0, 0.0));
+    }
+}
+
+#[test]
+fn an_endpoint_that_left_takes_its_prompts_with_it() {
+    let mut fleet = fleet(1);
+    send(&mut fleet, &PROMPT, 1);
+    fleet.publish([("ns/a", vec![endpoint(2)])]);
+    assert_eq!(fleet.prefix_entries(), 0);
+    ended(&mut fleet, 1, "10.0.0.1:8000", 200);
+    assert_eq!(fleet.prefix_entries(), 0, "nobody is there to have it");
 }

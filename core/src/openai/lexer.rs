@@ -12,12 +12,12 @@ mod short;
 mod tests;
 mod text;
 
-pub(super) use self::short::ShortText;
 use self::{
     nesting::{MAX_DEPTH, Nesting},
     number::{Number, Step},
-    text::{Progress, Text},
+    text::Progress,
 };
+pub(super) use self::{short::ShortText, text::Text};
 use super::{ScanError, Span};
 
 /// What is told of a JSON object, in the order of its text. Offsets are bytes from its start.

@@ -1,7 +1,7 @@
 //! Where a request's prompt is, and how long.
 //!
 //! Text is not copied out of the body: the parts say where it is, and a reader that needs it (a
-//! prefix hash, say) slices the body. The parts are listed in the order of the *canonical prompt*,
+//! prefix hash, say) is told it piece by piece ([`Prompt::walk`]). The parts are listed in the order of the *canonical prompt*,
 //! the one string that prefix hashes and token estimates are taken from and that upstream Kthena
 //! defines: a completion's prompt as it is; a chat as, for each message,
 //! `<|im_start|>` role `\n` content `<|im_end|>` `\n`, the parts of one content joined with `\n`.
@@ -9,8 +9,10 @@
 mod collect;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 pub(super) use self::collect::{PromptReader, Text};
+pub use self::walk::Unreadable;
 use super::Span;
 
 /// A request's prompt.

@@ -1,6 +1,6 @@
 //! What holds for every body, checked against serde_json on generated and on broken ones.
 
-mod json;
+pub(crate) mod json;
 pub(crate) mod reference;
 
 use proptest::{collection::vec, prelude::*, sample::Index};

@@ -4,14 +4,15 @@
 //! targets are indexes. A typical route takes about 70 bytes; the test below holds it under 150.
 
 use super::{Table, Target};
+use crate::prefix::Blocks;
 
-const MAGIC: &[u8] = b"kthena\x02";
+const MAGIC: &[u8] = b"kthena\x03";
 
 /// Why bytes are no table. The filter then keeps the one it has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// Another format, or none at all.
-    #[error("not a routing table of format 2")]
+    #[error("not a routing table of format 3")]
     Format,
     /// Cut short, or damaged.
     #[error("damaged routing table: {0}")]
@@ -25,6 +26,18 @@ pub enum DecodeError {
         index: u32,
         /// How many there are.
         servers: usize,
+    },
+    /// Prompts cut into blocks that no one may ask for.
+    #[error(
+        "routing table: ModelServer {server} has blocks of {size} bytes and {max} of them, expected 1 to 65536 and 1 to 512"
+    )]
+    Blocks {
+        /// `namespace/name`.
+        server: String,
+        /// Bytes of one.
+        size: u32,
+        /// How many.
+        max: u32,
     },
 }
 
@@ -48,6 +61,11 @@ impl Table {
         if !rest.is_empty() {
             return Err(DecodeError::Damaged(format!("{} bytes too many", rest.len())));
         }
+        for server in &table.servers {
+            if let Some(Blocks { size, max }) = server.prefix.filter(|blocks| !blocks.is_valid()) {
+                return Err(DecodeError::Blocks { server: server.name.clone(), size, max });
+            }
+        }
         for route in &table.routes {
             for target in route.rules.iter().flat_map(|rule| &rule.targets) {
                 if let Target::Server { index, .. } = target
@@ -68,6 +86,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::super::*;
+    use crate::prefix::Blocks;
     use proptest::prelude::*;
 
     fn table(routes: usize) -> Table {
@@ -82,6 +101,7 @@ mod tests {
                     retries: 4,
                     backoff: BackoffClass::Ms100,
                     fail_close: false,
+                    prefix: Some(Blocks::default()),
                 })
                 .collect(),
             routes: (0..routes)
@@ -120,7 +140,7 @@ mod tests {
     fn damage_is_refused() {
         let good = table(2).encode().unwrap();
         assert_eq!(Table::decode(b"").unwrap_err(), DecodeError::Format);
-        assert_eq!(Table::decode(b"kthena\x01").unwrap_err(), DecodeError::Format);
+        assert_eq!(Table::decode(b"kthena\x02").unwrap_err(), DecodeError::Format);
         for cut in 7..good.len() {
             assert!(matches!(Table::decode(&good[..cut]), Err(DecodeError::Damaged(_))), "cut at {cut}");
         }
@@ -135,10 +155,20 @@ mod tests {
         ));
     }
 
+    #[test]
+    fn blocks_out_of_their_bounds_are_refused() {
+        for (size, max) in [(0, 128), (65_537, 128), (64, 0), (64, 513)] {
+            let mut table = table(2);
+            table.servers[1].prefix = Some(Blocks { size, max });
+            let server = "production/deepseek-r1-1".to_owned();
+            assert_eq!(Table::decode(&table.encode().unwrap()), Err(DecodeError::Blocks { server, size, max }));
+        }
+    }
+
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let mut framed = b"kthena\x02".to_vec();
+            let mut framed = b"kthena\x03".to_vec();
             framed.extend(bytes);
             let _ = Table::decode(&framed);
         }

@@ -1,6 +1,7 @@
 //! The table that the filter routes by: data only, small on the wire.
 
 use super::{BackoffClass, Pattern};
+use crate::prefix::Blocks;
 use serde::{Deserialize, Serialize};
 
 /// Everything the filter needs to know.
@@ -34,6 +35,8 @@ pub struct Server {
     /// Whether a request that the picker named no endpoint for is refused, rather than served by any of this
     /// ModelServer's endpoints.
     pub fail_close: bool,
+    /// How its prompts are hashed for the picker; `None` where nobody asks for the hashes.
+    pub prefix: Option<Blocks>,
 }
 
 /// Whether a target can be reached; flips only between none and some.

@@ -56,7 +56,7 @@ impl Head {
         decoded(std::str::from_utf8(self.value(":path")).unwrap_or_default())
     }
 
-    /// Starts the request's life. `random` is any uniform value.
+    /// Starts the request's life. `random` is any uniform value: see [`Session::finish`].
     pub fn open(self, routes: &Routes, random: u64) -> Opening {
         let shape = Shape::of_path(&self.path());
         let mut facts = Facts::default();
@@ -83,7 +83,7 @@ impl Head {
             }
             *facts = Facts::named(model, routes.has_model(model));
             let routed = route(routes, &self, model, random)?;
-            let forward = Forward::new(&self, model, &routed, std::mem::take(facts), Duration::ZERO);
+            let forward = Forward::new(&self, model, &routed, random, std::mem::take(facts), Duration::ZERO);
             return Ok(Opening::Forward(Box::new(forward)));
         }
         let limit = routes.table().max_request_body_bytes;

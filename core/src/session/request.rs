@@ -1,12 +1,13 @@
 //! The body: scanned as it arrives, judged when it is whole.
 
-use super::{Answer, Head, Local};
+use super::{Answer, Head, Local, prefix};
 use crate::access_log::Facts;
 use crate::openai::{Model, Rewrite, Scanner};
 use crate::reply::{Refusal, Shape};
 use crate::routing::{Query, Resolution, Routed, Routes};
 use crate::wire;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use std::ops::Range;
 use std::time::Duration;
 
 /// Outcomes after which another endpoint is tried: it could not be reached, it went away or took too
@@ -69,18 +70,33 @@ impl Session {
         Err(Local::refuse(&refusal, self.shape(), Facts::default()))
     }
 
-    /// Judges the whole body, at that time from the request's start. `random` is any uniform value.
+    /// Judges the whole body, at that time from the request's start. `random` is any uniform value, which draws the
+    /// target and becomes the request's key. `body` answers the body's bytes at a range, for the prompt's hash
+    /// chain; where it does not, the request goes without.
     ///
     /// # Errors
     /// The answer to a request that no engine will see.
-    pub fn finish(self, routes: &Routes, random: u64, now: Duration) -> Result<Forward, Local> {
+    pub fn finish(
+        self,
+        routes: &Routes,
+        random: u64,
+        now: Duration,
+        body: impl FnMut(Range<usize>) -> Option<Vec<u8>>,
+    ) -> Result<Forward, Local> {
         let shape = self.shape();
         let mut facts = Facts::default();
-        self.judge(routes, random, now, &mut facts).map_err(|refusal| Local::refuse(&refusal, shape, facts))
+        self.judge(routes, random, now, body, &mut facts).map_err(|refusal| Local::refuse(&refusal, shape, facts))
     }
 
     /// Leaves in `facts` what was found out before a refusal.
-    fn judge(self, routes: &Routes, random: u64, now: Duration, facts: &mut Facts) -> Result<Forward, Refusal> {
+    fn judge(
+        self,
+        routes: &Routes,
+        random: u64,
+        now: Duration,
+        body: impl FnMut(Range<usize>) -> Option<Vec<u8>>,
+        facts: &mut Facts,
+    ) -> Result<Forward, Refusal> {
         let scan = self.scanner.finish().map_err(|error| Refusal::InvalidBody(error.to_string()))?;
         let Model::Name { name, .. } = &scan.model else { return Err(Refusal::ModelMissing) };
         if name.trim().is_empty() {
@@ -92,7 +108,14 @@ impl Session {
             return Err(Refusal::PromptMissing);
         }
         let routed = route(routes, &self.head, name, random)?;
-        let mut forward = Forward::new(&self.head, name, &routed, std::mem::take(facts), now);
+        let mut forward = Forward::new(&self.head, name, &routed, random, std::mem::take(facts), now);
+        forward.set.push((wire::TOKENS, scan.prompt.estimate_tokens().to_string()));
+        let model = routed.rewrite.unwrap_or(name);
+        if let Some(blocks) = routed.server.prefix
+            && let Some(chain) = prefix::chain(&scan.prompt, blocks, model, body)
+        {
+            forward.set.push((wire::PREFIX_CHAIN, chain));
+        }
         forward.rewrite = Rewrite::plan(&scan, routed.rewrite, reports_usage_on_request(&path));
         forward.answer.inject(forward.rewrite.adds_usage());
         Ok(forward)
@@ -102,10 +125,11 @@ impl Session {
 // === impl Forward ===
 
 impl Forward {
-    pub(super) fn new(head: &Head, model: &str, routed: &Routed<'_>, facts: Facts, now: Duration) -> Self {
+    pub(super) fn new(head: &Head, model: &str, routed: &Routed<'_>, key: u64, facts: Facts, now: Duration) -> Self {
         let server = routed.server;
         let upstream_model = routed.rewrite.unwrap_or(model);
         let facts = Facts {
+            key,
             model_route: Some(routed.route.name.clone()),
             target: Some((server.name.clone(), upstream_model.to_owned())),
             forwarded: Some(now),
@@ -117,6 +141,7 @@ impl Forward {
             (wire::UPSTREAM_MODEL, header_value(upstream_model)),
             (wire::ROUTE, routed.route.name.clone()),
             (wire::BACKOFF, server.backoff.name().to_owned()),
+            (wire::KEY, format!("{key:016x}")),
             (wire::envoy::RETRY_ON, RETRY_ON.to_owned()),
             (wire::envoy::MAX_RETRIES, server.retries.to_string()),
         ];

@@ -1,11 +1,13 @@
 use super::*;
 use crate::access_log::{Chunks, Facts, Kind, Usage};
+use crate::prefix::{self, Blocks, Chain};
 use crate::routing::{BackoffClass, Routes, Rule, RuleMatch, Server, ServerState, Table, Target, TargetRoute};
 use crate::wire;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 const NOW: Duration = Duration::from_millis(7);
+const KEY: u64 = 0xc0ffee;
 
 fn routes(limit: u64) -> Routes {
     routes_to(limit, false)
@@ -20,6 +22,7 @@ fn routes_to(limit: u64, fail_close: bool) -> Routes {
         retries: 2,
         backoff: BackoffClass::Ms500,
         fail_close,
+        prefix: Some(Blocks::default()),
     };
     let route = TargetRoute {
         name: "default/chat".into(),
@@ -48,7 +51,7 @@ fn send(path: &str, body: &[u8], chunk: usize) -> Result<(Forward, Vec<u8>), (u1
     for piece in body.chunks(chunk) {
         session.feed(piece).map_err(refuse)?;
     }
-    let forward = session.finish(&routes, 0, NOW).map_err(refuse)?;
+    let forward = session.finish(&routes, KEY, NOW, |range| body.get(range).map(<[u8]>::to_vec)).map_err(refuse)?;
     let (prefix, rest) = body.split_at(forward.rewrite.prefix_len());
     let sent = [&forward.rewrite.apply(prefix), rest].concat();
     Ok((forward, sent))
@@ -64,7 +67,7 @@ fn a_chat_request_is_rewritten_and_addressed() {
     for chunk in [1, 7, body.len()] {
         let (forward, sent) = send("/v1/chat/completions?x=y", body, chunk).unwrap();
         assert_eq!(sent, br#"{"model": "org/small", "messages": [{"role": "user", "content": "hi"}]}"#);
-        let set = |name: &str| forward.set.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str());
+        let set = |name: &str| set(&forward, name);
         assert_eq!(set(wire::TARGET), Some("default/small"));
         assert_eq!(set(wire::ROUTE), Some("default/chat"));
         assert_eq!(set(wire::MODEL), Some("virtual"));
@@ -76,15 +79,91 @@ fn a_chat_request_is_rewritten_and_addressed() {
     }
 }
 
+fn set<'f>(forward: &'f Forward, name: &str) -> Option<&'f str> {
+    forward.set.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str())
+}
+
+/// The chain of a canonical prompt under the name that the engine is asked for.
+fn chain(model: &str, prompt: &str) -> String {
+    let mut chain = Chain::new(Blocks::default(), model);
+    chain.feed(prompt.as_bytes());
+    prefix::encode(&chain.finish())
+}
+
+#[test]
+fn the_picker_is_told_the_prompt_s_chain_its_tokens_and_the_request_s_key() {
+    let body = r#"{"model":"virtual","messages":[{"role":"user","content":"caf\u00e9"},{"content":[{"text":"x"}],"role":"a"}]}"#;
+    let prompt = "<|im_start|>user\ncafé<|im_end|>\n<|im_start|>a\nx<|im_end|>\n";
+    for size in [1, 7, body.len()] {
+        let (forward, _) = send("/v1/chat/completions", body.as_bytes(), size).unwrap();
+        assert_eq!(set(&forward, wire::PREFIX_CHAIN), Some(&*chain("org/small", prompt)));
+        assert_eq!(set(&forward, wire::TOKENS), Some(&*prompt.chars().count().div_ceil(4).to_string()));
+        assert_eq!(set(&forward, wire::KEY), Some("0000000000c0ffee"));
+        assert_eq!(forward.answer.facts().key, KEY);
+    }
+}
+
+/// Upstream hashes under the client's name, which engines and other routes to them do not know.
+#[test]
+fn the_chain_is_keyed_by_the_engine_s_model_name_not_the_client_s() {
+    let (forward, _) = send("/v1/completions", br#"{"model":"virtual","prompt":"x"}"#, 64).unwrap();
+    assert_eq!(set(&forward, wire::PREFIX_CHAIN), Some(&*chain("org/small", "x")));
+    assert_ne!(chain("org/small", "x"), chain("virtual", "x"));
+}
+
+#[test]
+fn without_text_in_the_prompt_there_is_no_chain() {
+    for (body, tokens) in [
+        (r#"{"model":"virtual","prompt":[1,2,3]}"#, "0"),
+        (r#"{"model":"virtual","prompt":""}"#, "0"),
+        (r#"{"model":"virtual","messages":[]}"#, "0"),
+    ] {
+        let (forward, _) = send("/v1/completions", body.as_bytes(), 64).unwrap();
+        assert_eq!((set(&forward, wire::PREFIX_CHAIN), set(&forward, wire::TOKENS)), (None, Some(tokens)), "{body}");
+    }
+    let opening = head("GET", "/v1/anything", &[(wire::MODEL, "virtual")]).open(&routes(10), KEY);
+    let Opening::Forward(forward) = opening else { panic!("{opening:?}") };
+    assert_eq!((set(&forward, wire::PREFIX_CHAIN), set(&forward, wire::TOKENS)), (None, None));
+    assert_eq!(set(&forward, wire::KEY), Some("0000000000c0ffee"));
+}
+
+#[test]
+fn a_prompt_is_hashed_only_for_a_model_server_that_asks_for_it_and_read_only_then() {
+    let routes = routes(1 << 20);
+    let mut table = routes.table().clone();
+    table.servers[0].prefix = None;
+    let body = br#"{"model":"virtual","prompt":"hello there"}"#;
+    for (routes, asked) in [(routes, true), (Routes::new(table), false)] {
+        let Opening::Body(mut session) = head("POST", "/v1/completions", &[]).open(&routes, 0) else { panic!() };
+        session.feed(body).unwrap();
+        let mut read = false;
+        let forward = session.finish(&routes, 0, NOW, |range| {
+            read = true;
+            body.get(range).map(<[u8]>::to_vec)
+        });
+        let forward = forward.unwrap();
+        assert_eq!((set(&forward, wire::PREFIX_CHAIN).is_some(), read), (asked, asked));
+        assert_eq!(set(&forward, wire::TOKENS), Some("3"));
+    }
+}
+
+#[test]
+fn a_body_that_cannot_be_read_again_goes_without_its_chain() {
+    let routes = routes(1 << 20);
+    let Opening::Body(mut session) = head("POST", "/v1/completions", &[]).open(&routes, 0) else { panic!() };
+    session.feed(br#"{"model":"virtual","prompt":"x"}"#).unwrap();
+    let forward = session.finish(&routes, 0, NOW, |_| None).unwrap();
+    assert_eq!((set(&forward, wire::PREFIX_CHAIN), set(&forward, wire::TARGET)), (None, Some("default/small")));
+}
+
 #[test]
 fn only_where_the_picker_may_fail_open_are_the_model_server_s_endpoints_named() {
     for (fail_close, subset) in [(false, Some("default/small")), (true, None)] {
         let routes = routes_to(1 << 20, fail_close);
         let Opening::Body(mut session) = head("POST", "/v1/completions", &[]).open(&routes, 0) else { panic!() };
         session.feed(br#"{"model":"virtual","prompt":"x"}"#).unwrap();
-        let forward = session.finish(&routes, 0, NOW).unwrap();
-        let set = |name: &str| forward.set.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str());
-        assert_eq!((set(wire::TARGET), set(wire::SUBSET)), (Some("default/small"), subset));
+        let forward = session.finish(&routes, 0, NOW, |_| None).unwrap();
+        assert_eq!((set(&forward, wire::TARGET), set(&forward, wire::SUBSET)), (Some("default/small"), subset));
     }
 }
 
@@ -213,7 +292,7 @@ fn a_name_that_no_header_can_carry_is_percent_encoded_there() {
     let routes = Routes::new(table);
     let Opening::Body(mut session) = head("POST", "/v1/completions", &[]).open(&routes, 0) else { panic!("a body") };
     session.feed(json!({"model": name, "prompt": "x"}).to_string().as_bytes()).unwrap();
-    let forward = session.finish(&routes, 0, NOW).unwrap();
+    let forward = session.finish(&routes, 0, NOW, |_| None).unwrap();
     assert!(forward.set.contains(&(wire::MODEL, "virtual%0D%0Ax-evil: 1%C3%A9".to_owned())));
 }
 
@@ -266,6 +345,7 @@ fn a_whole_answers_usage_is_read() {
 fn the_log_is_told_whereto_a_request_went_and_when() {
     let (forward, _) = send("/v1/completions", br#"{"model":"virtual","prompt":"x"}"#, 64).unwrap();
     let expected = Facts {
+        key: KEY,
         model_route: Some("default/chat".into()),
         target: Some(("default/small".into(), "org/small".into())),
         forwarded: Some(NOW),
@@ -286,7 +366,7 @@ fn the_log_is_told_of_what_is_refused_and_for_which_model() {
         let Opening::Body(mut session) = head("POST", "/v1/completions", &[]).open(&routes, 0) else {
             panic!("a body")
         };
-        let judged = session.feed(body.as_bytes()).and_then(|()| session.finish(&routes, 0, NOW));
+        let judged = session.feed(body.as_bytes()).and_then(|()| session.finish(&routes, 0, NOW, |_| None));
         let facts = judged.unwrap_err().facts;
         let (got, text) = facts.refusal.clone().unwrap();
         assert_eq!((facts.model.as_str(), facts.model_known, got), (model, known, kind), "{body}");

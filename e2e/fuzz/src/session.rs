@@ -5,11 +5,13 @@
 
 use crate::somewhere;
 use kthena_core::access_log::Facts;
+use kthena_core::prefix::Blocks;
 use kthena_core::routing::{
     BackoffClass, Pattern, Regex, Routes, Rule, RuleMatch, Server, ServerState, Table, Target, TargetRoute,
 };
 use kthena_core::session::{Forward, Head, Local, Opening};
 use serde_json::Value;
+use std::ops::Range;
 use std::time::Duration;
 
 /// What became of a request, as far as it can be compared.
@@ -60,9 +62,11 @@ fn request<'a>(
                     return refused(local);
                 }
             }
-            match session.finish(routes, 7, Duration::from_millis(1)) {
+            let body = chunks.concat();
+            let read = |range: Range<usize>| body.get(range).map(<[u8]>::to_vec);
+            match session.finish(routes, 7, Duration::from_millis(1), read) {
                 Err(local) => refused(local),
-                Ok(forward) => forwarded(forward, &chunks.concat(), answer),
+                Ok(forward) => forwarded(forward, &body, answer),
             }
         }
     }
@@ -99,6 +103,7 @@ fn routes() -> Routes {
         retries: 4,
         backoff: BackoffClass::Ms25,
         fail_close: false,
+        prefix: Some(Blocks { size: 3, max: 2 }),
     };
     let states = [ServerState::Serving, ServerState::Empty, ServerState::Missing];
     let servers = states.map(|state| server(&format!("{state:?}").to_lowercase(), state)).to_vec();

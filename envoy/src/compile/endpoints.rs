@@ -1,6 +1,6 @@
 //! Which Pods serve which ModelServer.
 
-use super::{key, servers};
+use super::{Profiles, key, servers};
 use crate::data_plane::{EngineEndpoint, PickerPool};
 use kthena_core::engine::EngineType;
 use kthena_crds::model_server::InferenceEngine;
@@ -19,6 +19,7 @@ pub const PORT: &str = "kthena.endpoint/port";
 /// Envoy's endpoints by address, and the picker's by ModelServer (one for each, if only an empty one).
 pub(super) fn compile(
     resources: &Resources,
+    profiles: &Profiles,
     problems: &mut Vec<Problem>,
 ) -> (Vec<EngineEndpoint>, BTreeMap<String, PickerPool>) {
     let mut by_address: BTreeMap<SocketAddr, EngineEndpoint> = BTreeMap::new();
@@ -29,7 +30,12 @@ pub(super) fn compile(
             InferenceEngine::Vllm => EngineType::Vllm,
             InferenceEngine::Sglang => EngineType::Sglang,
         };
-        let mut pool = PickerPool { engine, fail_close: servers::fails_closed(server), endpoints: Vec::new() };
+        let mut pool = PickerPool {
+            engine,
+            profile: profiles.of(server).name.map(str::to_owned),
+            fail_close: servers::fails_closed(server),
+            endpoints: Vec::new(),
+        };
         for pod in resources.pods.iter().filter(|pod| serves(pod, server, &server_key)) {
             let Some(address) = address(pod, server, problems) else { continue };
             let endpoint = by_address.entry(address).or_insert_with(|| EngineEndpoint {

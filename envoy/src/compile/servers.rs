@@ -1,6 +1,7 @@
 //! ModelServers as the table lists them: those that exist, and those that routes only name.
 
-use super::key;
+use super::profiles::PROFILE;
+use super::{Profiles, key};
 use crate::data_plane::PickerPool;
 use kthena_core::routing::{BackoffClass, Server, ServerState};
 use kthena_core::scheduling::MAX_PICKS;
@@ -25,15 +26,20 @@ enum FailureMode {
 /// The table's servers, in the order in which routes name them.
 pub(super) struct Servers<'a> {
     known: BTreeMap<String, &'a ModelServer>,
+    profiles: &'a Profiles,
     pools: &'a BTreeMap<String, PickerPool>,
     listed: Vec<Server>,
     indexes: BTreeMap<String, u32>,
 }
 
 impl<'a> Servers<'a> {
-    pub(super) fn new(resources: &'a Resources, pools: &'a BTreeMap<String, PickerPool>) -> Self {
+    pub(super) fn new(
+        resources: &'a Resources,
+        profiles: &'a Profiles,
+        pools: &'a BTreeMap<String, PickerPool>,
+    ) -> Self {
         let known = resources.model_servers.iter().map(|server| (key(server), server)).collect();
-        Self { known, pools, listed: Vec::new(), indexes: BTreeMap::new() }
+        Self { known, profiles, pools, listed: Vec::new(), indexes: BTreeMap::new() }
     }
 
     /// The table's index of a ModelServer (`namespace/name`), and whether it exists.
@@ -62,6 +68,7 @@ impl<'a> Servers<'a> {
                 retries: 0,
                 backoff: BackoffClass::Ms25,
                 fail_close: false,
+                prefix: None,
             };
         };
         let has_endpoints = self.pools.get(name).is_some_and(|pool| !pool.endpoints.is_empty());
@@ -77,6 +84,7 @@ impl<'a> Servers<'a> {
             retries: retry.and_then(|retry| retry.attempts()).unwrap_or(MOST_RETRIES).min(MOST_RETRIES),
             backoff: BackoffClass::at_least(interval).unwrap_or(BackoffClass::Ms5000),
             fail_close: fails_closed(server),
+            prefix: self.profiles.of(server).blocks,
         }
     }
 
@@ -90,6 +98,9 @@ impl<'a> Servers<'a> {
             }
             if let Err(problem) = failure_mode(server) {
                 say(&format!("metadata.annotations[{FAILURE_MODE}]"), &problem);
+            }
+            if let Err(problem) = self.profiles.named_by(server) {
+                say(&format!("metadata.annotations[{PROFILE}]"), &problem);
             }
             unbuilt(server, &mut say);
         }

@@ -23,6 +23,7 @@ use envoy_types::pb::envoy::extensions::load_balancing_policies::override_host::
 };
 use envoy_types::pb::envoy::extensions::load_balancing_policies::subset::v3::{Subset, subset};
 use envoy_types::pb::envoy::extensions::upstreams::http::v3::{HttpProtocolOptions, http_protocol_options};
+use envoy_types::pb::envoy::r#type::matcher::v3::{StringMatcher, string_matcher::MatchPattern};
 use envoy_types::pb::google::protobuf::Any;
 use envoy_types::util::pack_any;
 use kthena_core::wire;
@@ -125,10 +126,14 @@ fn policy(name: &str, typed_config: Any) -> LoadBalancingPolicy {
 }
 
 fn strip_ours() -> HeaderMutation {
-    let ours =
-        [wire::MODEL, wire::TARGET, wire::SUBSET, wire::ROUTE, wire::UPSTREAM_MODEL, wire::BACKOFF, wire::DESTINATION];
-    let request_mutations =
-        ours.map(|name| Mutation { action: Some(header_mutation::Action::Remove(name.to_owned())) }).to_vec();
+    let ours = [MatchPattern::Prefix(wire::PREFIX.to_owned()), MatchPattern::Exact(wire::DESTINATION.to_owned())];
+    let remove = |pattern| {
+        let key_matcher = Some(StringMatcher { match_pattern: Some(pattern), ..Default::default() });
+        Mutation {
+            action: Some(header_mutation::Action::RemoveOnMatch(header_mutation::RemoveOnMatch { key_matcher })),
+        }
+    };
+    let request_mutations = ours.map(remove).to_vec();
     HeaderMutation { mutations: Some(Mutations { request_mutations, ..Default::default() }), ..Default::default() }
 }
 

@@ -31,6 +31,7 @@ pub(super) fn entry(from: HttpAccessLogEntry, pod: impl FnOnce(SocketAddr) -> Op
     let attempts = common.map(|common| common.upstream_request_attempt_count).unwrap_or_default();
     let refusal = facts.refusal.as_ref().map(|(kind, message)| Failure { kind: kind.name(), message: message.clone() });
     let entry = Entry {
+        key: facts.key,
         start: common.and_then(|common| common.start_time.as_ref()).map(nanoseconds).unwrap_or_default(),
         method: from.request.as_ref().map(|request| method(request.request_method)).unwrap_or_default().to_owned(),
         path: from.request.as_ref().map(|request| cut(before_query(&request.path))).unwrap_or_default(),
@@ -38,6 +39,7 @@ pub(super) fn entry(from: HttpAccessLogEntry, pod: impl FnOnce(SocketAddr) -> Op
         status,
         failure: refusal.or_else(|| failure(&from, status)),
         bound: facts.bound(),
+        address: upstream,
         pod: upstream.and_then(pod).map(|pod| pod.to_string()),
         request_id: from.request.as_ref().map(|request| cut(&request.request_id)).unwrap_or_default(),
         upstream_status: upstream_status(&from),

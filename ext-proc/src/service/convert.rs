@@ -10,6 +10,7 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{
     ProcessingResponse, TrailersResponse, processing_request, processing_response,
 };
 use envoy_types::pb::envoy::r#type::v3::{HttpStatus, StatusCode};
+use kthena_core::prefix;
 use kthena_core::reply::{Refusal, Shape};
 use kthena_core::scheduling::{Decision, Request, Saturated};
 use kthena_core::wire;
@@ -28,12 +29,20 @@ pub struct Asked {
     route: String,
     request_id: String,
     shape: Option<Shape>,
+    prefix: Vec<u64>,
+    tokens: u32,
+    key: Option<u64>,
 }
 
 impl Asked {
     /// The shape that this client's errors have.
     pub fn shape(&self) -> Shape {
         self.shape.unwrap_or(Shape::OpenAi)
+    }
+
+    /// The request's key, which the log's entry of its end has too.
+    pub fn key(&self) -> Option<u64> {
+        self.key
     }
 
     /// What is remembered of the question and its answer; `None` for a target that nobody published.
@@ -50,7 +59,7 @@ impl Asked {
 
     /// As the scheduler takes it.
     pub fn request(&self) -> Request<'_> {
-        Request { target: &self.target, model: &self.model, ..Request::default() }
+        Request { target: &self.target, model: &self.model, tokens: self.tokens, prefix: &self.prefix }
     }
 
     /// What the gauges tell apart.
@@ -71,6 +80,9 @@ pub fn asked(message: &ProcessingRequest) -> Option<Asked> {
             wire::MODEL => asked.client_model = name(header),
             wire::ROUTE => asked.route = value(header),
             wire::SHAPE => asked.shape = (value(header) == wire::ANTHROPIC).then_some(Shape::Anthropic),
+            wire::PREFIX_CHAIN => asked.prefix = prefix::decode(&value(header)).unwrap_or_default(),
+            wire::TOKENS => asked.tokens = tokens(&value(header)),
+            wire::KEY => asked.key = u64::from_str_radix(&value(header), 16).ok(),
             REQUEST_ID => asked.request_id = value(header),
             _ => {}
         }
@@ -81,6 +93,11 @@ pub fn asked(message: &ProcessingRequest) -> Option<Asked> {
 /// A model's name, which the filter percent-encodes.
 fn name(header: &HeaderValue) -> String {
     percent_decode_str(&value(header)).decode_utf8_lossy().into_owned()
+}
+
+/// As many as fit: a body that long is refused.
+fn tokens(text: &str) -> u32 {
+    text.parse::<u64>().map_or(0, |tokens| u32::try_from(tokens).unwrap_or(u32::MAX))
 }
 
 /// Envoy fills one of the two, by its version and settings.
@@ -162,6 +179,11 @@ mod tests {
         ProcessingRequest { request: Some(request), ..Default::default() }
     }
 
+    fn ask(headers: Vec<HeaderValue>) -> Asked {
+        let headers = HttpHeaders { headers: Some(HeaderMap { headers }), ..Default::default() };
+        asked(&message(processing_request::Request::RequestHeaders(headers))).unwrap()
+    }
+
     #[test]
     fn the_question_is_read_from_raw_or_plain_values() {
         let headers = vec![
@@ -171,9 +193,10 @@ mod tests {
             header(wire::ROUTE, "default/r", ""),
             header("user-agent", "x", ""),
             header(REQUEST_ID, "id-1", ""),
+            header(wire::PREFIX_CHAIN, &prefix::encode(&[7, u64::MAX]), ""),
+            header(wire::TOKENS, "12", ""),
+            header(wire::KEY, "", "00000000000000ff"),
         ];
-        let headers = HttpHeaders { headers: Some(HeaderMap { headers }), ..Default::default() };
-        let asked = asked(&message(processing_request::Request::RequestHeaders(headers))).unwrap();
         let expected = Asked {
             target: "default/a".into(),
             model: "m".into(),
@@ -181,8 +204,19 @@ mod tests {
             route: "default/r".into(),
             request_id: "id-1".into(),
             shape: None,
+            prefix: vec![7, 0xffff_ffff_ffff],
+            tokens: 12,
+            key: Some(255),
         };
-        assert_eq!(asked, expected);
+        assert_eq!(ask(headers), expected);
+    }
+
+    #[test]
+    fn headers_that_the_filter_did_not_write_say_nothing() {
+        assert_eq!(ask(vec![]), Asked::default());
+        let headers = [wire::PREFIX_CHAIN, wire::TOKENS, wire::KEY].map(|name| header(name, "no such thing", ""));
+        assert_eq!(ask(headers.to_vec()), Asked::default());
+        assert_eq!(ask(vec![header(wire::TOKENS, "99999999999", "")]).request().tokens, u32::MAX);
     }
 
     #[test]

@@ -20,6 +20,12 @@ impl Source for InFlight {
         vec![
             single("kthena_router_in_flight_requests", "Requests picked for and not ended", kind, total as f64),
             family("kthena_router_endpoint_in_flight_requests", help, kind, endpoints),
+            single(
+                "kthena_router_prefix_cache_entries",
+                "Hashes of prompts that are known to be at some endpoint, counted at each",
+                kind,
+                self.0.prefix_entries() as f64,
+            ),
         ]
     }
 }

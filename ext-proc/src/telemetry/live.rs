@@ -5,7 +5,8 @@
 //! serves while the picker is away are not counted.
 
 use super::family::{Family, NONE, Source, single};
-use super::value::{Gauge, Histogram};
+use super::value::{Counter, Gauge, Histogram};
+use kthena_core::fleet::PrefixUse;
 use kthena_core::scheduling::Lap;
 use prometheus::proto::{MetricFamily, MetricType};
 use std::sync::Arc;
@@ -13,6 +14,9 @@ use std::time::{Duration, Instant};
 
 /// Upstream's, in seconds.
 const PLUGIN_DURATIONS: [f64; 6] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5];
+
+/// Upstream's.
+const MATCH_RATIOS: [f64; 9] = [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0];
 
 /// What of a request the gauges tell apart: the client's model and where it goes.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +34,8 @@ pub(crate) struct Live {
     downstream: Arc<Family<Gauge, 1>>,
     upstream: Arc<Family<Gauge, 5>>,
     plugins: Arc<Family<Histogram, 3>>,
+    match_ratio: Arc<Family<Histogram, 1>>,
+    evictions: Arc<Family<Counter, 1>>,
 }
 
 /// A request under way: dropping it is its end.
@@ -67,6 +73,17 @@ impl Live {
                 ["model", "plugin", "type"],
                 &PLUGIN_DURATIONS,
             ),
+            match_ratio: Family::bounded(
+                "kthena_router_prefix_cache_match_ratio",
+                "Largest share of a prompt that any endpoint was thought to have in its cache",
+                ["model"],
+                &MATCH_RATIOS,
+            ),
+            evictions: Family::new(
+                "kthena_router_prefix_cache_evictions_total",
+                "Hashes of prompts that were dropped to make room for those of this model's",
+                ["model"],
+            ),
         }
     }
 
@@ -76,6 +93,8 @@ impl Live {
             Arc::clone(&self.downstream) as _,
             Arc::clone(&self.upstream) as _,
             Arc::clone(&self.plugins) as _,
+            Arc::clone(&self.match_ratio) as _,
+            Arc::clone(&self.evictions) as _,
         ]
     }
 
@@ -102,6 +121,16 @@ impl Live {
                 Lap::Scorer(plugin) => (plugin, "score"),
             };
             self.plugins.at([model, plugin, kind], watch.since).observe(duration.as_secs_f64());
+        }
+    }
+}
+
+impl Live {
+    /// Records what the prefix of a prompt for `model` told.
+    pub(crate) fn matched(&self, model: &str, prefix: PrefixUse, now: Instant) {
+        self.match_ratio.at([model], now).observe(prefix.best);
+        if prefix.evicted > 0 {
+            self.evictions.at([model], now).add(prefix.evicted as u64);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Several pickers, each with its own fleet, over engines whose figures are up to a second old.
 
 use crate::engine::Observation;
-use crate::fleet::{Dispatch, Ended, Fleet};
+use crate::fleet::{Dispatch, Ended, Fleet, Pick};
 use crate::scheduling::{Arguments, Candidate, Endpoint, Plugin, Profile, Random, Request, Scorer, Signals};
 use proptest::prelude::*;
 use std::time::Duration;
@@ -75,7 +75,7 @@ fn beyond_twice_the_fair_share(profile: &Profile, scene: &Scene, seconds: u64) -
             let (ttft, tpot) = (Duration::from_secs_f64(about(0.1)), Duration::from_secs_f64(about(0.02)));
             for fleet in &mut fleets {
                 let before = fleet.in_flight_at(&address(engine));
-                fleet.observe(&address(engine), Some(Observation { signals, adapters: None }), before);
+                fleet.observe(&address(engine), Some(Observation { signals, adapters: None, restarted: false }), before);
                 if second > 0 {
                     let address = address(engine);
                     let (ttft, tpot) = (Some(ttft), Some(tpot));
@@ -89,7 +89,7 @@ fn beyond_twice_the_fair_share(profile: &Profile, scene: &Scene, seconds: u64) -
             let tokens = scene.tokens / 2 + random() as u32 % scene.tokens;
             let request = Request { target: "ns/a", model: "m", tokens, prefix: &[] };
             let picked = fleets[picker].pick(profile, &request, None, now, &mut random, &mut |_| ());
-            let Some((decision, Some(dispatch))) = picked else { continue };
+            let Some(Pick { decision, dispatch: Some(dispatch), .. }) = picked else { continue };
             let engine = decision.picks[0];
             flying.push(Flying { dispatch, picker, engine, tokens, until: second + scene.lasts + random() % 2 });
         }

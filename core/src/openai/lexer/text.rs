@@ -8,7 +8,7 @@ use super::ScanError;
 
 /// A string being read: what the bytes since the last complete character were.
 #[derive(Debug, Default)]
-pub(super) struct Text {
+pub(in crate::openai) struct Text {
     escape: Escape,
     /// A high surrogate escape that its low half may still follow.
     high: Option<u16>,
@@ -34,7 +34,7 @@ struct CutChar {
 }
 
 /// How far a chunk went.
-pub(super) enum Progress<'c> {
+pub(in crate::openai) enum Progress<'c> {
     /// The closing quote was read; this is what follows it.
     Closed(&'c [u8]),
     /// The chunk ended inside the string.
@@ -42,7 +42,7 @@ pub(super) enum Progress<'c> {
 }
 
 /// What takes a string's decoded pieces, in order; they are cut at arbitrary characters.
-pub(super) trait Pieces: FnMut(&str) -> Result<(), ScanError> {}
+pub(in crate::openai) trait Pieces: FnMut(&str) -> Result<(), ScanError> {}
 impl<F: FnMut(&str) -> Result<(), ScanError>> Pieces for F {}
 
 impl Text {
@@ -55,7 +55,7 @@ impl Text {
     ///
     /// What precedes a fault is handed to `pieces` before the fault is returned: so which of two
     /// faults is reported does not depend on where the chunks were cut.
-    pub(super) fn read<'c>(
+    pub(in crate::openai) fn read<'c>(
         &mut self,
         mut rest: &'c [u8],
         end: usize,

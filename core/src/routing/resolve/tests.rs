@@ -10,6 +10,7 @@ fn server(name: &str, model: Option<&str>, state: ServerState) -> Server {
         retries: 4,
         backoff: BackoffClass::Ms25,
         fail_close: false,
+        prefix: None,
     }
 }
 

@@ -19,6 +19,7 @@ fn any(facts: &[u8]) -> Any {
 
 fn served() -> Facts {
     Facts {
+        key: 42,
         model_route: Some("default/chat".into()),
         target: Some(("default/small".into(), "org/small".into())),
         forwarded: Some(ms(2)),
@@ -70,6 +71,7 @@ fn an_entry_says_who_served_after_how_many_attempts_and_where_the_time_went() {
     let (entry, readable) = entry(retried(&served().encode()), pods);
     assert!(readable);
     let expected = Entry {
+        key: 42,
         start: 7_000_000_005,
         method: "POST".into(),
         path: "/v1/chat/completions".into(),
@@ -84,6 +86,7 @@ fn an_entry_says_who_served_after_how_many_attempts_and_where_the_time_went() {
             backend: "default/small".into(),
             upstream_model: "org/small".into(),
         }),
+        address: Some(([10, 0, 0, 2], 8000).into()),
         pod: Some("default/small-1".into()),
         request_id: "id".into(),
         upstream_status: Some(200),
@@ -120,6 +123,7 @@ fn what_the_filter_refused_is_told_in_its_words() {
     let failure = entry.failure.unwrap();
     assert_eq!((failure.kind, failure.message.as_str()), ("route_not_found", "route not found"));
     assert_eq!((entry.pod, entry.upstream_status, entry.upstream_attempts, entry.bound), (None, None, 0, None));
+    assert_eq!((entry.key, entry.address), (0, None));
     assert_eq!(entry.phases, Phases { total: ms(1_250), request: ms(1_250), ..Phases::default() });
 }
 

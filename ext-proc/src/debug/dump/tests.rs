@@ -37,7 +37,7 @@ fn a_pod_shows_what_its_engine_said_and_null_for_what_it_did_not() {
         asleep: true,
         ..Signals::default()
     };
-    let observation = Observation { signals, adapters: None };
+    let observation = Observation { signals, adapters: None, restarted: false };
     debug.picker.observe("10.0.0.1:8000", Some(observation), Snapshot::default());
     let models = vec![Model { id: "m".into(), parent: None }, Model { id: "lora".into(), parent: Some("m".into()) }];
     debug.picker.list("10.0.0.1:8000", Arc::new(models));
