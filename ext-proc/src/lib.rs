@@ -12,5 +12,5 @@ mod service;
 pub mod telemetry;
 
 pub use decisions::{Decisions, Record};
-pub use picker::{Picker, Pool, Pools, Ticket};
+pub use picker::{Picker, Pool, Pools, Profiles, Ticket};
 pub use service::{convert as messages, routes};

@@ -67,21 +67,32 @@ impl Picker {
 
     /// A picker without endpoints, which remembers that many decisions; 0 for none.
     pub fn remembering(profiles: impl Into<Profiles>, decisions: usize) -> Arc<Self> {
-        Arc::new(Self {
+        let picker = Self {
             start: Instant::now(),
             pools: ArcSwap::default(),
-            profiles: ArcSwap::from_pointee(profiles.into()),
+            profiles: ArcSwap::default(),
             fleet: Mutex::default(),
             targets: Targets::default(),
             live: Live::new(),
             decisions: Decisions::new(decisions),
             published: AtomicBool::new(false),
-        })
+        };
+        picker.configure(profiles.into());
+        Arc::new(picker)
     }
 
-    /// Replaces the ways of choosing, from the next request on.
+    /// Replaces the ways of choosing, from the next request on. Durations of plugins that are in none of them any more
+    /// are shown no longer.
+    ///
+    /// All profiles share what is remembered of prompts: the largest of their sizes counts.
     pub fn configure(&self, profiles: Profiles) {
-        self.profiles.store(Arc::new(profiles));
+        let remembered = profiles.all().filter_map(|profile| profile.prefix()).map(|prefix| prefix.cache_size).max();
+        if let Some(hashes) = remembered {
+            self.lock().set_prefix_capacity(hashes as usize);
+        }
+        let profiles = Arc::new(profiles);
+        self.profiles.store(Arc::clone(&profiles));
+        self.live.plugins_are(&profiles);
     }
 
     /// Replaces the endpoints; requests in flight keep counting, and what engines said stays known.
@@ -208,6 +219,11 @@ impl Picker {
 // === impl Profiles ===
 
 impl Profiles {
+    /// Every way of choosing.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Profile> {
+        std::iter::once(&self.default).chain(self.named.values()).map(|profile| &**profile)
+    }
+
     /// The one of that name; the default one where it is not given, or not known (any more).
     fn of(&self, name: Option<&str>) -> Arc<Profile> {
         Arc::clone(name.and_then(|name| self.named.get(name)).unwrap_or(&self.default))

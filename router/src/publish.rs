@@ -3,7 +3,8 @@
 //! A change is published at once, and after that at most ten times a second: each update of the table
 //! costs every Envoy worker some milliseconds.
 
-use crate::source::Snapshot;
+use crate::configuration::Configuration;
+use crate::source::{Snapshot, Text};
 use kthena_core::config::Compiled;
 use kthena_core::routing::{Table, Target};
 use kthena_crds::Problem;
@@ -11,8 +12,8 @@ use kthena_envoy::xds::Cache;
 use kthena_envoy::{DataPlane, Profiles, Renderer, Settings, Wiring, compile};
 use kthena_ext_proc::debug::Debug;
 use kthena_ext_proc::telemetry::Telemetry;
-use kthena_ext_proc::{Picker, Pool, Pools};
-use std::collections::{BTreeMap, BTreeSet};
+use kthena_ext_proc::{self as picker, Picker, Pool, Pools};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -29,8 +30,7 @@ pub struct Publisher {
     picker: Arc<Picker>,
     telemetry: Arc<Telemetry>,
     debug: Arc<Debug>,
-    /// Problems of the router's configuration file, which is read once.
-    of_configuration: Vec<Problem>,
+    configuration: Configuration,
     said: BTreeSet<String>,
     current: Option<DataPlane>,
     version: u64,
@@ -42,6 +42,7 @@ impl Publisher {
     /// A publisher that has published nothing.
     pub(crate) fn new(
         settings: Settings,
+        configuration: Configuration,
         wiring: Wiring,
         cache: Cache,
         picker: Arc<Picker>,
@@ -55,7 +56,7 @@ impl Publisher {
             picker,
             telemetry,
             debug,
-            of_configuration: Vec::new(),
+            configuration,
             said: BTreeSet::new(),
             current: None,
             version: 0,
@@ -68,9 +69,24 @@ impl Publisher {
             let snapshot = snapshots.borrow_and_update().clone();
             self.publish(&snapshot);
             sleep(INTERVAL).await;
-            if snapshots.changed().await.is_err() {
-                return;
+            tokio::select! {
+                changed = snapshots.changed() => if changed.is_err() { return },
+                text = self.configuration.changed() => match text {
+                    Some(text) => self.configure(&text),
+                    None => return,
+                },
             }
+        }
+    }
+
+    /// Puts the configuration file in force, if what it holds now can be.
+    fn configure(&mut self, text: &Text) {
+        if let Some(compiled) = self.configuration.take(text) {
+            let Settings { listen, exclusive, .. } = self.settings;
+            self.settings = Settings { exclusive, ..settings(listen, &compiled) };
+            // The filter hears of it a moment later: until then prompts are hashed as they were, and match nothing
+            // where that is another way.
+            self.picker.configure(profiles(compiled));
         }
     }
 
@@ -115,21 +131,16 @@ impl Publisher {
         self.current = Some(data_plane);
     }
 
-    /// Shows the problems of the router's configuration file with all others.
-    pub(crate) fn configuration(&mut self, problems: impl IntoIterator<Item = Problem>) {
-        self.of_configuration = problems.into_iter().collect();
-    }
-
     /// Takes the problems of a snapshot for said.
     pub(crate) fn expect(&mut self, snapshot: &Snapshot) {
-        self.said = lines(snapshot, &compile(&snapshot.resources, &self.settings).problems);
+        let compiled = compile(&snapshot.resources, &self.settings).problems;
+        self.said = self.problems(snapshot, &compiled).map(ToString::to_string).collect();
     }
 
     /// Says what is new among the problems, and what is over.
     fn report(&mut self, snapshot: &Snapshot, compiled: &[Problem]) {
-        let all = self.of_configuration.iter().chain(&snapshot.problems).chain(compiled);
-        self.debug.problems.store(Arc::new(all.cloned().collect()));
-        let problems = lines(snapshot, compiled);
+        self.debug.problems.store(Arc::new(self.problems(snapshot, compiled).cloned().collect()));
+        let problems: BTreeSet<_> = self.problems(snapshot, compiled).map(ToString::to_string).collect();
         for problem in problems.difference(&self.said) {
             tracing::warn!("{problem}");
         }
@@ -139,10 +150,11 @@ impl Publisher {
         self.telemetry.config_problems.set(i64::try_from(problems.len()).unwrap_or(i64::MAX));
         self.said = problems;
     }
-}
 
-fn lines(snapshot: &Snapshot, compiled: &[Problem]) -> BTreeSet<String> {
-    snapshot.problems.iter().chain(compiled).map(ToString::to_string).collect()
+    /// Those of the configuration file, of the objects' files, and of the objects.
+    fn problems<'a>(&'a self, snapshot: &'a Snapshot, compiled: &'a [Problem]) -> impl Iterator<Item = &'a Problem> {
+        self.configuration.problems().chain(&snapshot.problems).chain(compiled)
+    }
 }
 
 /// Every name in a table: what clients ask for, ModelRoutes, where they lead, and what engines are asked for.
@@ -163,13 +175,19 @@ pub fn settings(listen: std::net::SocketAddr, config: &Compiled) -> Settings {
     Settings {
         listen,
         max_request_body_bytes: config.max_request_body_bytes,
-        profiles: profiles(config),
+        profiles: blocks(config),
         ..Settings::default()
     }
 }
 
+/// The picker's profiles.
+pub(crate) fn profiles(config: Compiled) -> picker::Profiles {
+    let named = config.profiles.into_iter().map(|(name, profile)| (name, Arc::new(profile)));
+    picker::Profiles { default: Arc::new(config.profile), named: named.collect() }
+}
+
 /// How the file's profiles have prompts hashed.
-fn profiles(config: &Compiled) -> Profiles {
+fn blocks(config: &Compiled) -> Profiles {
     let named = config.profiles.iter().map(|(name, profile)| (name.clone(), profile.blocks()));
     Profiles { default: config.profile.blocks(), named: named.collect() }
 }

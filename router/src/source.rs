@@ -12,9 +12,11 @@ mod manifest;
 mod object;
 mod origin;
 mod snapshot;
+mod text;
 mod watch;
 
 pub use directory::{Directory, OpenError};
 pub(crate) use origin::Origin;
 pub use snapshot::Snapshot;
+pub(crate) use text::{Text, TextFile};
 pub use watch::watch;

@@ -75,7 +75,11 @@ fn beyond_twice_the_fair_share(profile: &Profile, scene: &Scene, seconds: u64) -
             let (ttft, tpot) = (Duration::from_secs_f64(about(0.1)), Duration::from_secs_f64(about(0.02)));
             for fleet in &mut fleets {
                 let before = fleet.in_flight_at(&address(engine));
-                fleet.observe(&address(engine), Some(Observation { signals, adapters: None, restarted: false }), before);
+                fleet.observe(
+                    &address(engine),
+                    Some(Observation { signals, adapters: None, restarted: false }),
+                    before,
+                );
                 if second > 0 {
                     let address = address(engine);
                     let (ttft, tpot) = (Some(ttft), Some(tpot));
