@@ -112,7 +112,7 @@ impl Fleet {
         lap: &mut dyn FnMut(Lap),
     ) -> Option<Pick> {
         let pool = self.pools.get(request.target)?;
-        let blocks = profile.blocks().filter(|_| !request.prefix.is_empty());
+        let blocks = profile.prefix().map(|arguments| arguments.blocks).filter(|_| !request.prefix.is_empty());
         let matches = &mut self.matches;
         matches.clear();
         if blocks.is_some() {

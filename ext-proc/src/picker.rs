@@ -67,7 +67,7 @@ impl Picker {
 
     /// A picker without endpoints, which remembers that many decisions; 0 for none.
     pub fn remembering(profiles: impl Into<Profiles>, decisions: usize) -> Arc<Self> {
-        let picker = Self {
+        let picker = Arc::new(Self {
             start: Instant::now(),
             pools: ArcSwap::default(),
             profiles: ArcSwap::default(),
@@ -76,9 +76,9 @@ impl Picker {
             live: Live::new(),
             decisions: Decisions::new(decisions),
             published: AtomicBool::new(false),
-        };
+        });
         picker.configure(profiles.into());
-        Arc::new(picker)
+        picker
     }
 
     /// Replaces the ways of choosing, from the next request on. Durations of plugins that are in none of them any more
@@ -86,9 +86,8 @@ impl Picker {
     ///
     /// All profiles share what is remembered of prompts: the largest of their sizes counts.
     pub fn configure(&self, profiles: Profiles) {
-        let remembered = profiles.all().filter_map(|profile| profile.prefix()).map(|prefix| prefix.cache_size).max();
-        if let Some(hashes) = remembered {
-            self.lock().set_prefix_capacity(hashes as usize);
+        if let Some(hashes) = profiles.prefix_capacity() {
+            self.lock().set_prefix_capacity(hashes);
         }
         let profiles = Arc::new(profiles);
         self.profiles.store(Arc::clone(&profiles));
@@ -219,9 +218,20 @@ impl Picker {
 // === impl Profiles ===
 
 impl Profiles {
+    /// The default one and those that have a name.
+    pub fn new(default: Profile, named: BTreeMap<String, Profile>) -> Self {
+        let named = named.into_iter().map(|(name, profile)| (name, Arc::new(profile))).collect();
+        Self { default: Arc::new(default), named }
+    }
+
     /// Every way of choosing.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Profile> {
         std::iter::once(&self.default).chain(self.named.values()).map(|profile| &**profile)
+    }
+
+    /// How many hashes of prompts an endpoint may hold: as many as the profile says that wants the most.
+    fn prefix_capacity(&self) -> Option<usize> {
+        self.all().filter_map(Profile::prefix).map(|arguments| arguments.cache_size as usize).max()
     }
 
     /// The one of that name; the default one where it is not given, or not known (any more).
@@ -232,7 +242,7 @@ impl Profiles {
 
 impl From<Profile> for Profiles {
     fn from(default: Profile) -> Self {
-        Self { default: Arc::new(default), named: BTreeMap::new() }
+        Self::new(default, BTreeMap::new())
     }
 }
 

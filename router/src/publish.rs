@@ -7,12 +7,13 @@ use crate::configuration::Configuration;
 use crate::source::{Snapshot, Text};
 use kthena_core::config::Compiled;
 use kthena_core::routing::{Table, Target};
+use kthena_core::scheduling::Profile;
 use kthena_crds::Problem;
 use kthena_envoy::xds::Cache;
-use kthena_envoy::{DataPlane, Profiles, Renderer, Settings, Wiring, compile};
+use kthena_envoy::{DataPlane, Renderer, Settings, Wiring, compile};
 use kthena_ext_proc::debug::Debug;
 use kthena_ext_proc::telemetry::Telemetry;
-use kthena_ext_proc::{self as picker, Picker, Pool, Pools};
+use kthena_ext_proc::{Picker, Pool, Pools, Profiles};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,7 +87,7 @@ impl Publisher {
             self.settings = Settings { exclusive, ..settings(listen, &compiled) };
             // The filter hears of it a moment later: until then prompts are hashed as they were, and match nothing
             // where that is another way.
-            self.picker.configure(profiles(compiled));
+            self.picker.configure(Profiles::new(compiled.profile, compiled.profiles));
         }
     }
 
@@ -180,16 +181,11 @@ pub fn settings(listen: std::net::SocketAddr, config: &Compiled) -> Settings {
     }
 }
 
-/// The picker's profiles.
-pub(crate) fn profiles(config: Compiled) -> picker::Profiles {
-    let named = config.profiles.into_iter().map(|(name, profile)| (name, Arc::new(profile)));
-    picker::Profiles { default: Arc::new(config.profile), named: named.collect() }
-}
-
 /// How the file's profiles have prompts hashed.
-fn blocks(config: &Compiled) -> Profiles {
-    let named = config.profiles.iter().map(|(name, profile)| (name.clone(), profile.blocks()));
-    Profiles { default: config.profile.blocks(), named: named.collect() }
+fn blocks(config: &Compiled) -> kthena_envoy::Profiles {
+    let blocks = |profile: &Profile| profile.prefix().map(|arguments| arguments.blocks);
+    let named = config.profiles.iter().map(|(name, profile)| (name.clone(), blocks(profile))).collect();
+    kthena_envoy::Profiles { default: blocks(&config.profile), named }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::configuration::Configuration;
 use crate::options::Options;
-use crate::publish::{Publisher, profiles, settings};
+use crate::publish::{Publisher, settings};
 use crate::serve::{bind_tcp, bind_unix, grpc};
 use crate::source::Origin;
 use axum::{Json, Router, routing::get};
@@ -12,7 +12,7 @@ use kthena_envoy::xds::{self, Cache};
 use kthena_ext_proc::access_log::{AccessLog, Counts, Writer};
 use kthena_ext_proc::debug::{Debug, Log, guard};
 use kthena_ext_proc::telemetry::Telemetry;
-use kthena_ext_proc::{Picker, scrape};
+use kthena_ext_proc::{Picker, Profiles, scrape};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +42,7 @@ pub async fn run(
     let xds_socket = bind_unix(&wiring.sockets.xds)?;
     let picker_socket = bind_unix(&wiring.sockets.picker)?;
 
-    let picker = Picker::remembering(profiles(config), options.debug_decisions);
+    let picker = Picker::remembering(Profiles::new(config.profile, config.profiles), options.debug_decisions);
     let counts = Arc::default();
     let telemetry = Arc::new(Telemetry::new(&picker, &counts));
     let writer = writer(&options, &counts)?;

@@ -5,7 +5,7 @@ use crate::prefix::Blocks;
 /// Arguments of `prefix-cache`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PrefixArguments {
-    /// How prompts are cut.
+    /// How a prompt is cut.
     pub blocks: Blocks,
     /// Hashes that are remembered of an endpoint.
     pub cache_size: u32,

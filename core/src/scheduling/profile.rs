@@ -4,7 +4,6 @@ use super::{
     Arguments, Candidate, Decision, Endpoint, Filter, Load, MaxScore, Picker, Plugin, PrefixArguments, Random, Request,
     Saturated, Scorer, Verdict,
 };
-use crate::prefix::Blocks;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -53,16 +52,10 @@ impl Profile {
         self.filters.iter().any(|filter| filter.name() == name)
     }
 
-    /// How prompts are to be hashed and remembered for it; `None` when nothing that counts looks at
-    /// [`Candidate::matched`].
+    /// How prompts are to be hashed for it; `None` when nothing that counts looks at [`Candidate::matched`].
     pub fn prefix(&self) -> Option<PrefixArguments> {
         let counting = self.scorers.iter().zip(&*self.weights).filter(|(_, (_, weight))| *weight > 0.0);
         counting.filter_map(|(scorer, _)| scorer.prefix()).next()
-    }
-
-    /// How prompts are cut for the plugin that wants their prefixes; `None` where none does.
-    pub fn blocks(&self) -> Option<Blocks> {
-        self.prefix().map(|prefix| prefix.blocks)
     }
 
     /// Why `dropped_by` of a verdict drops an endpoint ([`Filter::reason`]); `None` for what is not part of this

@@ -1,6 +1,7 @@
 //! `docs/guide/metrics.md` lists what is registered: `UPDATE_GOLDEN=1` rewrites its table.
 
 use super::*;
+use kthena_core::fleet::PrefixUse;
 use std::path::Path;
 use std::{env, fs};
 
@@ -17,6 +18,7 @@ fn table() -> String {
     let mut watch = Stopwatch::new(now);
     let _ticket = picker.pick_by_laps(&request, None, || 0, |lap| watch.lap(lap, now));
     picker.live().decided("chat", &watch);
+    picker.live().matched("chat", PrefixUse { best: 0.5, evicted: 1 }, now);
     let whereto = Whereto { model: "chat", route: "default/r", server: "default/s", upstream_model: "org/m" };
     let _underway = picker.live().begin(whereto, now);
     telemetry.observe(&served("chat", "default/r", "default/s"));
