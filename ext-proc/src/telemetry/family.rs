@@ -126,6 +126,11 @@ impl<V: Value, const N: usize> Family<V, N> {
         Arc::clone(&series.value)
     }
 
+    /// Drops the series whose label values are not kept.
+    pub(super) fn retain(&self, keep: impl Fn([&str; N]) -> bool) {
+        self.lock().retain(|key, _| keep(std::array::from_fn(|place| key.get(place).map_or("", |value| &**value))));
+    }
+
     /// Every series, sorted. Requests wait for the lock: only pointers are copied under it.
     fn all(&self) -> Vec<(Key<N>, Arc<V>)> {
         let mut all: Vec<_> =
