@@ -57,7 +57,7 @@ fn measure(addresses: Vec<SocketAddr>, time: Duration) -> anyhow::Result<()> {
     let telemetry = Telemetry::new(&picker, &Arc::default());
     picker.publish(Pools::new([(
         "default/m".to_owned(),
-        Pool { engine: Some(EngineType::Vllm), fail_close: false, endpoints },
+        Pool { engine: Some(EngineType::Vllm), endpoints, ..Pool::default() },
     )]));
     runtime.spawn(follow(Arc::clone(&picker), DEFAULT_INTERVAL, Arc::clone(&telemetry.scrape)));
     // Connections are made in the first seconds; they live on.

@@ -63,7 +63,7 @@ async fn an_escaped_name_is_the_same_name() {
     let answer = BODIES.kthena.client().post(CHAT, &[ECHO], body).await;
     assert_received(
         &answer,
-        format!(r#"{{"messages":[{"role":"user","content":"x"}],"model":"{SERVED}"}}"#).as_bytes(),
+        format!(r#"{{"messages":[{{"role":"user","content":"x"}}],"model":"{SERVED}"}}"#).as_bytes(),
     );
 }
 

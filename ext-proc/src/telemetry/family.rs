@@ -128,7 +128,8 @@ impl<V: Value, const N: usize> Family<V, N> {
 
     /// Drops the series whose label values are not kept.
     pub(super) fn retain(&self, keep: impl Fn([&str; N]) -> bool) {
-        self.lock().retain(|key, _| keep(std::array::from_fn(|place| key.get(place).map_or("", |value| &**value))));
+        let kept = |key: &Key<N>| keep(std::array::from_fn(|place| key.get(place).map_or("", |value| &**value)));
+        self.lock().by_key.retain(|key, _| kept(key));
     }
 
     /// Every series, sorted. Requests wait for the lock: only pointers are copied under it.
