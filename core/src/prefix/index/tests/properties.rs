@@ -11,7 +11,12 @@ const ENDPOINTS: usize = 9;
 
 /// A prompt as the branches it takes: each hash commits to all before it.
 fn hashes(branches: &[u8]) -> Vec<u64> {
-    branches.iter().scan(1, |hash, branch| Some(*hash = child(*hash, *branch)).map(|()| *hash)).collect()
+    let mut hash = 1;
+    let next = |branch: &u8| {
+        hash = child(hash, *branch);
+        hash
+    };
+    branches.iter().map(next).collect()
 }
 
 fn child(hash: u64, branch: u8) -> u64 {
