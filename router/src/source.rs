@@ -16,6 +16,7 @@ mod text;
 mod watch;
 
 pub use directory::{Directory, OpenError};
+pub use origin::ENDPOINT_API_KEY;
 pub(crate) use origin::Origin;
 pub use snapshot::Snapshot;
 pub(crate) use text::{Text, TextFile};
