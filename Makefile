@@ -19,7 +19,7 @@ endif
 # Lays the filter beside the binaries, where they look for it by default; atomically, as they may be running.
 beside = cp $(wasm) $(target)/$(1)/.kthena_wasm_filter.new && mv $(target)/$(1)/.kthena_wasm_filter.new $(target)/$(1)/$(notdir $(wasm))
 
-.PHONY: help build wasm envoy chromium demo test e2e-vllm check alone debug fuzz bless bench-decision clean tools-present
+.PHONY: help build wasm envoy chromium demo test quality e2e-vllm check alone debug fuzz bless bench-decision clean tools-present
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -48,6 +48,10 @@ demo: build envoy ## Build everything, serve real requests on this machine and s
 test: envoy chromium wasm check alone debug ## Everything that CI asks: check, then unit, golden and process tests
 	@echo "==> $@: unit, golden and process tests"
 	@KTHENA_ENVOY="$$(tools/envoy)"; export KTHENA_ENVOY; cargo test $(locked) --workspace
+
+quality: tools-present ## Routing policies side by side on simulated engines; writes the tables of docs/routing.md
+	@echo "==> $@: a simulated fleet in virtual time"
+	@cargo run $(locked) --release -p kthena-quality
 
 e2e-vllm: envoy debug ## Hold a real vLLM against what we think of it, alone and behind Envoy (6 GB, a minute to start)
 	@echo "==> $@: the conformance suite on a real vLLM, on this machine's CPU"

@@ -65,6 +65,8 @@ const ROOMS: &[Room] = &[
     Room { package: "kthena", imports: &["kthena-router", "kthena-crds", "kthena-simulator"], ..ROOM },
     // A part of e2e that the fuzzer builds: what it feeds, and no more.
     Room { package: "kthena-fuzz", imports: &["kthena-core", "kthena-ext-proc"], ..ROOM },
+    // A part of e2e without a network: the picks of core on the simulator's engines.
+    Room { package: "kthena-quality", imports: &["kthena-core", "kthena-simulator"], ..ROOM },
 ];
 
 #[test]

@@ -35,13 +35,13 @@ pub use histogram::Histogram;
 pub use pace::{Pace, faster, parse_rate, parse_slowdown, parse_speed};
 pub use prompt::{Prompt, PromptReader};
 pub use random::{SplitMix64, digest64};
+pub use scheduler::{Moved, Scheduler};
 pub use stats::{Adapters, Bounds, Cache, Sleep, Stats};
 pub use tokenizer::{longest, text_of};
+pub use words::Words;
 
 use driver::Driver;
 use progress::Progress;
-use scheduler::Scheduler;
-use words::Words;
 
 /// One simulated engine, shared by all its requests.
 #[derive(Debug)]

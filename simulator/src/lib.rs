@@ -7,7 +7,7 @@
 //!
 //! `engine` decides *when* tokens come and *which*; `http` holds the faces that engines put on them;
 //! `wire` spells the bytes; `faults` says what is to go wrong, and `server` does it to connections.
-//! The engine knows nothing of the others.
+//! The engine knows nothing of the others; `virtual_engine` is the engine alone, on a clock of the caller's.
 
 mod catalog;
 mod engine;
@@ -16,8 +16,10 @@ mod http;
 mod options;
 mod received;
 mod server;
+mod virtual_engine;
 mod wire;
 
 pub use faults::Fault;
 pub use options::{Capacity, Face, Manners, Options};
 pub use server::{Simulator, run, serve};
+pub use virtual_engine::{Ask, Snapshot, Step, VirtualEngine};

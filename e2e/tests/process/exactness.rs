@@ -117,7 +117,7 @@ async fn a_stream_is_asked_for_its_usage_and_nothing_else_changes() {
         ),
         (
             r#"{"model":"M","messages":[{"role":"user","content":"x"}],"stream":false}"#,
-            r#"{"model":"M","messages":[],"stream":false}"#,
+            r#"{"model":"M","messages":[{"role":"user","content":"x"}],"stream":false}"#,
         ),
     ] {
         let (sent, received) = (sent.replace("\"M\"", "\"asked\""), received.replace("\"M\"", "\"served/model\""));

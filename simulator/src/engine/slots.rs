@@ -15,6 +15,8 @@ pub struct Slots {
     waiting: BTreeMap<Arc<str>, u32>,
     /// Orders uses.
     uses: u64,
+    /// Times that an adapter began to load.
+    loads: u64,
     changed: Duration,
 }
 
@@ -34,7 +36,7 @@ struct Slot {
 impl Slots {
     pub fn new(max: u32, load_time: Duration) -> Self {
         let (slots, waiting) = (Vec::new(), BTreeMap::new());
-        Self { max: max as usize, load_time, slots, waiting, uses: 0, changed: Duration::ZERO }
+        Self { max: max as usize, load_time, slots, waiting, uses: 0, loads: 0, changed: Duration::ZERO }
     }
 
     pub fn max(&self) -> u32 {
@@ -83,7 +85,10 @@ impl Slots {
     pub fn load(&mut self, adapter: &str, now: Duration) {
         let ready = now.saturating_add(self.load_time);
         match self.slot(adapter) {
-            Some(slot) => (slot.ready, slot.leaving) = (ready, false),
+            Some(slot) => {
+                (slot.ready, slot.leaving) = (ready, false);
+                self.loads += 1;
+            }
             None => {
                 self.place(&adapter.into(), now);
             }
@@ -129,6 +134,11 @@ impl Slots {
         self.changed
     }
 
+    /// Times that an adapter began to load since the start.
+    pub fn loads(&self) -> u64 {
+        self.loads
+    }
+
     fn slot(&mut self, adapter: &str) -> Option<&mut Slot> {
         self.slots.iter_mut().find(|slot| &*slot.adapter == adapter)
     }
@@ -143,6 +153,7 @@ impl Slots {
             self.slots.remove(oldest);
         }
         self.uses += 1;
+        self.loads += 1;
         let ready = now.saturating_add(self.load_time);
         self.slots.push(Slot { adapter: Arc::clone(adapter), ready, users: 0, used: self.uses, leaving: false });
         true
@@ -174,7 +185,7 @@ mod tests {
         assert!(!slots.claim(&a, Duration::ZERO));
         assert_eq!(slots.next_ready(Duration::ZERO), Some(SECOND));
         assert!(slots.claim(&a, SECOND));
-        assert_eq!(slots.next_ready(SECOND), None);
+        assert_eq!((slots.next_ready(SECOND), slots.loads()), (None, 1));
     }
 
     #[test]
