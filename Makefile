@@ -19,10 +19,10 @@ endif
 # Lays the filter beside the binaries, where they look for it by default; atomically, as they may be running.
 beside = cp $(wasm) $(target)/$(1)/.kthena_wasm_filter.new && mv $(target)/$(1)/.kthena_wasm_filter.new $(target)/$(1)/$(notdir $(wasm))
 
-.PHONY: help build wasm envoy chromium demo test quality e2e-vllm check alone debug fuzz bless clean tools-present
+.PHONY: help build wasm envoy chromium demo test quality e2e-vllm check alone debug fuzz bless bench-decision clean tools-present
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 build: tools-present wasm ## Build the release binaries and the filter into target/release
 	@echo "==> $@: kthena, kthena-router and kthena-simulator, optimised"
@@ -86,6 +86,10 @@ fuzz: tools-present ## Fuzz the parsers (see tools/fuzz for its options)
 bless: tools-present ## Rewrite golden and generated files from what the code says now; review the diff
 	@echo "==> $@: golden and generated files"
 	@UPDATE_GOLDEN=1 cargo test -p kthena-crds -p kthena-envoy -p kthena-ext-proc
+
+bench-decision: tools-present ## Count the instructions of a decision's parts (needs valgrind)
+	@echo "==> $@: instructions, by callgrind"
+	@tools/instructions
 
 clean: ## Remove what was built here (the cached Envoy stays)
 	@echo "==> $@: $(target)"

@@ -1,6 +1,6 @@
 //! What may be typed.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use kthena_router::source::endpoints::EngineUrl;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -28,9 +28,10 @@ pub enum Command {
 
 /// Flags of `kthena up`.
 #[derive(Debug, Clone, Args)]
+#[command(group = ArgGroup::new("served").args(["manifests", "endpoints"]).required(true).multiple(true))]
 pub struct UpOptions {
     /// Directory (or file) of manifests to serve; edits are followed. Repeat for more.
-    #[arg(long = "manifests", short = 'f', value_name = "DIR", required_unless_present = "endpoints")]
+    #[arg(long = "manifests", short = 'f', value_name = "DIR")]
     pub manifests: Vec<PathBuf>,
 
     /// An engine that runs, as http://HOST:PORT, to be served without manifests: it is asked for its models.
@@ -169,7 +170,8 @@ mod tests {
         assert!(!options.simulate);
         let addresses = [options.listen, options.metrics, options.debug, options.admin].map(|at| at.to_string());
         assert_eq!(addresses, ["127.0.0.1:8080", "127.0.0.1:9090", "127.0.0.1:15000", "127.0.0.1:9901"]);
-        assert!(up("").unwrap_err().contains("--manifests <DIR>"));
+        let error = up("").unwrap_err();
+        assert!(error.contains("--manifests <DIR>") && error.contains("--endpoint <URL>"), "{error}");
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod resources;
 
 pub use duration::Duration;
 pub use k8s_openapi::api::core::v1::Pod;
+pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 pub use kube::{Resource, ResourceExt};
 pub use model_route::{ModelRoute, ModelRouteSpec};
 pub use model_server::{ModelServer, ModelServerSpec};

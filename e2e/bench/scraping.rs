@@ -57,7 +57,7 @@ fn measure(addresses: Vec<SocketAddr>, time: Duration) -> anyhow::Result<()> {
     let telemetry = Telemetry::new(&picker, &Arc::default());
     picker.publish(Pools::new([(
         "default/m".to_owned(),
-        Pool { engine: Some(EngineType::Vllm), fail_close: false, endpoints },
+        Pool { engine: Some(EngineType::Vllm), endpoints, ..Pool::default() },
     )]));
     runtime.spawn(follow(Arc::clone(&picker), DEFAULT_INTERVAL, Arc::clone(&telemetry.scrape)));
     // Connections are made in the first seconds; they live on.
@@ -65,14 +65,17 @@ fn measure(addresses: Vec<SocketAddr>, time: Duration) -> anyhow::Result<()> {
     let known = picker.targets().current().values().filter(|slot| slot.signals().is_some()).count();
     anyhow::ensure!(known == pods, "{known} of {pods} pods are known");
 
-    let (start, cpu, pages) = (Instant::now(), cpu_seconds()?, pages(&telemetry));
+    let (start, [user, kernel], pages) = (Instant::now(), cpu_seconds()?, pages(&telemetry));
     std::thread::sleep(time);
-    let (wall, cpu) = (start.elapsed().as_secs_f64(), cpu_seconds()? - cpu);
+    let (wall, [user_now, kernel_now]) = (start.elapsed().as_secs_f64(), cpu_seconds()?);
+    let (user, kernel) = (user_now - user, kernel_now - kernel);
+    let cpu = user + kernel;
     let pages = self::pages(&telemetry) - pages;
     let stale = picker.targets().current().values().filter(|slot| slot.observed().stale).count();
     let profile = if cfg!(debug_assertions) { "not optimised" } else { "optimised" };
     println!("scraping ({profile}): {pods} pods, {pages} pages of {} bytes in {wall:.1} s", page::vllm(3, 1).len());
-    println!("  CPU: {cpu:.2} s; cores: {:.4}; a page: {:.0} us", cpu / wall, cpu / pages * 1e6);
+    println!("  CPU: {cpu:.2} s, of which {kernel:.2} s in the kernel");
+    println!("  cores: {:.4}; a page: {:.0} us", cpu / wall, cpu / pages * 1e6);
     println!("  stale at the end: {stale}");
     Ok(())
 }
@@ -83,10 +86,10 @@ fn pages(telemetry: &Telemetry) -> f64 {
     count.and_then(|count| count.parse().ok()).unwrap_or_default()
 }
 
-/// Of this process.
-fn cpu_seconds() -> anyhow::Result<f64> {
+/// Of this process: its own, and the kernel's for it.
+fn cpu_seconds() -> anyhow::Result<[f64; 2]> {
     let stat = Process::myself()?.stat()?;
-    Ok((stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64)
+    Ok([stat.utime, stat.stime].map(|ticks| ticks as f64 / procfs::ticks_per_second() as f64))
 }
 
 async fn serve(pods: usize) -> anyhow::Result<()> {

@@ -13,6 +13,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -25,9 +26,11 @@ pub struct Client {
     http: hyper_util::client::legacy::Client<HttpConnector, Body>,
 }
 
-/// A chat with `model` that asks for a few tokens.
+/// A chat with `model` that asks for a few tokens; no two have a prompt in common, which would draw them together.
 pub fn chat(model: &str) -> Value {
-    json!({"model": model, "messages": [{"role": "user", "content": "Where does this go?"}], "max_tokens": 4})
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    let question = format!("{:06}: where does this go?", ASKED.fetch_add(1, Ordering::Relaxed));
+    json!({"model": model, "messages": [{"role": "user", "content": question}], "max_tokens": 4})
 }
 
 /// A streamed chat with `model` of that many tokens.

@@ -6,8 +6,8 @@ use axum::routing::post;
 use bytes::{Buf, BufMut, Bytes};
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
 use envoy_types::pb::envoy::service::ext_proc::v3::{
-    BodyResponse, CommonResponse, HeaderMutation, HeadersResponse, ImmediateResponse, ProcessingResponse,
-    processing_response::Response as Answered,
+    BodyResponse, CommonResponse, HeaderMutation, HeadersResponse, ImmediateResponse, ProcessingRequest,
+    ProcessingResponse, processing_request, processing_response::Response as Answered,
 };
 use envoy_types::pb::envoy::r#type::v3::HttpStatus;
 use futures::{Stream, StreamExt, stream};
@@ -15,8 +15,8 @@ use prost::Message;
 use std::fs;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 use tokio::net::UnixListener;
@@ -53,6 +53,7 @@ pub enum Answer {
 #[derive(Debug)]
 pub struct FakePicker {
     asked: Arc<AtomicU64>,
+    question: Arc<Mutex<ProcessingRequest>>,
     thread: Option<thread::JoinHandle<()>>,
     shutdown: Option<oneshot::Sender<()>>,
 }
@@ -61,6 +62,7 @@ pub struct FakePicker {
 struct Service {
     answer: Answer,
     asked: Arc<AtomicU64>,
+    question: Arc<Mutex<ProcessingRequest>>,
 }
 
 // === impl FakePicker ===
@@ -68,7 +70,8 @@ struct Service {
 impl FakePicker {
     pub(crate) fn start(socket: &Path, answer: Answer) -> Self {
         let asked = Arc::<AtomicU64>::default();
-        let service = Service { answer, asked: Arc::clone(&asked) };
+        let question = Arc::<Mutex<ProcessingRequest>>::default();
+        let service = Service { answer, asked: Arc::clone(&asked), question: Arc::clone(&question) };
         let _ = fs::remove_file(socket);
         let listener = std::os::unix::net::UnixListener::bind(socket).expect("a socket");
         listener.set_nonblocking(true).expect("a socket that does not block");
@@ -87,12 +90,20 @@ impl FakePicker {
         let thread = thread::spawn(move || {
             Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(serve);
         });
-        Self { asked, thread: Some(thread), shutdown: Some(shutdown) }
+        Self { asked, question, thread: Some(thread), shutdown: Some(shutdown) }
     }
 
     /// How many requests it was asked about.
     pub fn asked(&self) -> u64 {
         self.asked.load(Ordering::Acquire)
+    }
+
+    /// A header of the request that it was asked about last.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let question = self.question.lock().expect("nobody panics with it");
+        let Some(processing_request::Request::RequestHeaders(headers)) = &question.request else { return None };
+        let header = headers.headers.iter().flat_map(|map| &map.headers).find(|header| header.key == name)?;
+        Some(String::from_utf8_lossy(&header.raw_value).into_owned())
     }
 }
 
@@ -169,7 +180,11 @@ impl StreamingService<Bytes> for Service {
         Box::pin(async move {
             let frames = stream::unfold((request.into_inner(), service), async |(mut questions, service)| {
                 loop {
-                    questions.message().await.ok()??;
+                    let question = questions.message().await.ok()??;
+                    if let (Ok(question), Ok(mut last)) = (ProcessingRequest::decode(question), service.question.lock())
+                    {
+                        *last = question;
+                    }
                     service.asked.fetch_add(1, Ordering::AcqRel);
                     if let Some(frame) = service.answer.frame().await {
                         return Some((frame, (questions, service)));

@@ -21,12 +21,14 @@ use crate::picker::Picker;
 use arc_swap::ArcSwap;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing::get};
 use kthena_crds::{Problem, Resources};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
 /// What the debug server shows.
 #[derive(Debug)]
@@ -77,9 +79,7 @@ impl Debug {
 
 async fn list(State(debug): State<Arc<Debug>>, Path(kind): Path<String>) -> Response {
     let Some(kind) = dump::Kind::from_plural(&kind) else { return unknown_kind(&kind) };
-    let objects = dump::list(&debug, kind);
-    let objects = if objects.is_empty() { Value::Null } else { Value::Array(objects) };
-    Json(json!({ kind.plural(): objects })).into_response()
+    written(move || dump::list(&debug, kind)).await
 }
 
 async fn one(
@@ -88,9 +88,23 @@ async fn one(
 ) -> Response {
     let Some(kind) = dump::Kind::from_plural(&kind) else { return unknown_kind(&kind) };
     match dump::one(&debug, kind, &namespace, &name) {
-        Some(object) => Json(object).into_response(),
-        None => error(StatusCode::NOT_FOUND, format!("{} not found", kind.name())),
+        Ok(Some(object)) => body(object),
+        Ok(None) => error(StatusCode::NOT_FOUND, format!("{} not found", kind.name())),
+        Err(failure) => error(StatusCode::INTERNAL_SERVER_ERROR, failure.to_string()),
     }
+}
+
+/// The JSON that `write` makes; requests are decided on this runtime, and do not wait for megabytes of it.
+async fn written(write: impl FnOnce() -> serde_json::Result<Vec<u8>> + Send + 'static) -> Response {
+    match spawn_blocking(write).await {
+        Ok(Ok(json)) => body(json),
+        Ok(Err(failure)) => error(StatusCode::INTERNAL_SERVER_ERROR, failure.to_string()),
+        Err(failure) => error(StatusCode::INTERNAL_SERVER_ERROR, failure.to_string()),
+    }
+}
+
+fn body(json: Vec<u8>) -> Response {
+    ([(CONTENT_TYPE, "application/json")], json).into_response()
 }
 
 fn unknown_kind(kind: &str) -> Response {

@@ -81,12 +81,17 @@ impl Picker {
         picker
     }
 
-    /// Replaces the ways of choosing, from the next request on.
+    /// Replaces the ways of choosing, from the next request on. Durations of plugins that are in none of them any more
+    /// are shown no longer.
+    ///
+    /// All profiles share what is remembered of prompts: the largest of their sizes counts.
     pub fn configure(&self, profiles: Profiles) {
         if let Some(hashes) = profiles.prefix_capacity() {
             self.lock().set_prefix_capacity(hashes);
         }
-        self.profiles.store(Arc::new(profiles));
+        let profiles = Arc::new(profiles);
+        self.profiles.store(Arc::clone(&profiles));
+        self.live.plugins_are(&profiles);
     }
 
     /// Replaces the endpoints; requests in flight keep counting, and what engines said stays known.
@@ -219,10 +224,14 @@ impl Profiles {
         Self { default: Arc::new(default), named }
     }
 
+    /// Every way of choosing.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Profile> {
+        std::iter::once(&self.default).chain(self.named.values()).map(|profile| &**profile)
+    }
+
     /// How many hashes of prompts an endpoint may hold: as many as the profile says that wants the most.
     fn prefix_capacity(&self) -> Option<usize> {
-        let profiles = self.named.values().chain([&self.default]);
-        profiles.filter_map(|profile| profile.prefix()).map(|arguments| arguments.cache_size as usize).max()
+        self.all().filter_map(Profile::prefix).map(|arguments| arguments.cache_size as usize).max()
     }
 
     /// The one of that name; the default one where it is not given, or not known (any more).

@@ -4,6 +4,7 @@
 //! names and bounds are spelled as the Go library spells them, on which people's queries rely.
 
 mod family;
+mod full;
 mod in_flight;
 mod labels;
 mod live;
@@ -25,6 +26,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::{Router, routing::get};
 use family::{Source, family, pair, sample, single};
+use full::Full;
 use in_flight::InFlight;
 use kthena_core::access_log::Entry;
 use losses::Losses;
@@ -77,6 +79,7 @@ impl Telemetry {
             config_problems: Arc::clone(&config_problems),
         }));
         sources.push(Arc::new(Losses(Arc::clone(losses))));
+        sources.push(Arc::new(Full(sources.clone())));
         sources.push(Arc::new(Process));
         Self { requests, sources, names: ArcSwapOption::empty(), table_version, config_problems, scrape }
     }

@@ -3,16 +3,17 @@
 //! A change is published at once, and after that at most ten times a second: each update of the table
 //! costs every Envoy worker some milliseconds.
 
-use crate::source::Snapshot;
+use crate::configuration::Configuration;
+use crate::source::{Snapshot, Text};
 use kthena_core::config::Compiled;
 use kthena_core::routing::{Table, Target};
 use kthena_core::scheduling::Profile;
 use kthena_crds::Problem;
 use kthena_envoy::xds::Cache;
-use kthena_envoy::{DataPlane, Profiles, Renderer, Settings, Wiring, compile};
+use kthena_envoy::{DataPlane, Renderer, Settings, Wiring, compile};
 use kthena_ext_proc::debug::Debug;
 use kthena_ext_proc::telemetry::Telemetry;
-use kthena_ext_proc::{Picker, Pool, Pools};
+use kthena_ext_proc::{Picker, Pool, Pools, Profiles};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,8 +31,7 @@ pub struct Publisher {
     picker: Arc<Picker>,
     telemetry: Arc<Telemetry>,
     debug: Arc<Debug>,
-    /// Problems of the router's configuration file, which is read once.
-    of_configuration: Vec<Problem>,
+    configuration: Configuration,
     said: BTreeSet<String>,
     current: Option<DataPlane>,
     version: u64,
@@ -43,6 +43,7 @@ impl Publisher {
     /// A publisher that has published nothing.
     pub(crate) fn new(
         settings: Settings,
+        configuration: Configuration,
         wiring: Wiring,
         cache: Cache,
         picker: Arc<Picker>,
@@ -56,7 +57,7 @@ impl Publisher {
             picker,
             telemetry,
             debug,
-            of_configuration: Vec::new(),
+            configuration,
             said: BTreeSet::new(),
             current: None,
             version: 0,
@@ -69,9 +70,24 @@ impl Publisher {
             let snapshot = snapshots.borrow_and_update().clone();
             self.publish(&snapshot);
             sleep(INTERVAL).await;
-            if snapshots.changed().await.is_err() {
-                return;
+            tokio::select! {
+                changed = snapshots.changed() => if changed.is_err() { return },
+                text = self.configuration.changed() => match text {
+                    Some(text) => self.configure(&text),
+                    None => return,
+                },
             }
+        }
+    }
+
+    /// Puts the configuration file in force, if what it holds now can be.
+    fn configure(&mut self, text: &Text) {
+        if let Some(compiled) = self.configuration.take(text) {
+            let Settings { listen, exclusive, .. } = self.settings;
+            self.settings = Settings { exclusive, ..settings(listen, &compiled) };
+            // The filter hears of it a moment later: until then prompts are hashed as they were, and match nothing
+            // where that is another way.
+            self.picker.configure(Profiles::new(compiled.profile, compiled.profiles));
         }
     }
 
@@ -116,21 +132,16 @@ impl Publisher {
         self.current = Some(data_plane);
     }
 
-    /// Shows the problems of the router's configuration file with all others.
-    pub(crate) fn configuration(&mut self, problems: impl IntoIterator<Item = Problem>) {
-        self.of_configuration = problems.into_iter().collect();
-    }
-
     /// Takes the problems of a snapshot for said.
     pub(crate) fn expect(&mut self, snapshot: &Snapshot) {
-        self.said = lines(snapshot, &compile(&snapshot.resources, &self.settings).problems);
+        let compiled = compile(&snapshot.resources, &self.settings).problems;
+        self.said = self.problems(snapshot, &compiled).map(ToString::to_string).collect();
     }
 
     /// Says what is new among the problems, and what is over.
     fn report(&mut self, snapshot: &Snapshot, compiled: &[Problem]) {
-        let all = self.of_configuration.iter().chain(&snapshot.problems).chain(compiled);
-        self.debug.problems.store(Arc::new(all.cloned().collect()));
-        let problems = lines(snapshot, compiled);
+        self.debug.problems.store(Arc::new(self.problems(snapshot, compiled).cloned().collect()));
+        let problems: BTreeSet<_> = self.problems(snapshot, compiled).map(ToString::to_string).collect();
         for problem in problems.difference(&self.said) {
             tracing::warn!("{problem}");
         }
@@ -140,10 +151,11 @@ impl Publisher {
         self.telemetry.config_problems.set(i64::try_from(problems.len()).unwrap_or(i64::MAX));
         self.said = problems;
     }
-}
 
-fn lines(snapshot: &Snapshot, compiled: &[Problem]) -> BTreeSet<String> {
-    snapshot.problems.iter().chain(compiled).map(ToString::to_string).collect()
+    /// Those of the configuration file, of the objects' files, and of the objects.
+    fn problems<'a>(&'a self, snapshot: &'a Snapshot, compiled: &'a [Problem]) -> impl Iterator<Item = &'a Problem> {
+        self.configuration.problems().chain(&snapshot.problems).chain(compiled)
+    }
 }
 
 /// Every name in a table: what clients ask for, ModelRoutes, where they lead, and what engines are asked for.
@@ -164,16 +176,16 @@ pub fn settings(listen: std::net::SocketAddr, config: &Compiled) -> Settings {
     Settings {
         listen,
         max_request_body_bytes: config.max_request_body_bytes,
-        profiles: profiles(config),
+        profiles: blocks(config),
         ..Settings::default()
     }
 }
 
 /// How the file's profiles have prompts hashed.
-fn profiles(config: &Compiled) -> Profiles {
+fn blocks(config: &Compiled) -> kthena_envoy::Profiles {
     let blocks = |profile: &Profile| profile.prefix().map(|arguments| arguments.blocks);
     let named = config.profiles.iter().map(|(name, profile)| (name.clone(), blocks(profile))).collect();
-    Profiles { default: blocks(&config.profile), named }
+    kthena_envoy::Profiles { default: blocks(&config.profile), named }
 }
 
 #[cfg(test)]

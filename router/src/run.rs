@@ -1,13 +1,12 @@
 //! The composition: a source, compiled, served to Envoy and to the picker.
 
-use crate::configuration;
+use crate::configuration::Configuration;
 use crate::options::Options;
 use crate::publish::{Publisher, settings};
 use crate::serve::{bind_tcp, bind_unix, grpc};
 use crate::source::Origin;
 use axum::{Json, Router, routing::get};
 use futures::FutureExt;
-use kthena_crds::{Problem, Subject};
 use kthena_envoy::Settings;
 use kthena_envoy::xds::{self, Cache};
 use kthena_ext_proc::access_log::{AccessLog, Counts, Writer};
@@ -33,12 +32,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     let wiring = options.wiring()?;
-    let config = configuration::load(options.config.as_deref())?;
-    if !options.quiet_start {
-        for problem in &config.problems {
-            tracing::warn!("configuration: {problem}");
-        }
-    }
+    let (configuration, config) = Configuration::open(options.config.clone())?;
     let scrape_interval = options.scrape_interval();
     let settings = Settings { exclusive: options.exclusive, ..settings(options.listen, &config) };
     let source = Origin::open(&options)?;
@@ -69,15 +63,13 @@ pub async fn run(
     }
     let mut publisher = Publisher::new(
         settings,
+        configuration,
         wiring,
         cache.clone(),
         Arc::clone(&picker),
         Arc::clone(&telemetry),
         Arc::clone(&debug),
     );
-    let file = options.config.map(|path| path.display().to_string()).unwrap_or_default();
-    publisher
-        .configuration(config.problems.into_iter().map(|problem| Problem::new(Subject::File(file.clone()), problem)));
     if options.quiet_start {
         publisher.expect(&snapshots.borrow());
     }
@@ -88,7 +80,7 @@ pub async fn run(
     let services = kthena_ext_proc::routes(picker, Arc::clone(&access_log));
     let done = tokio::select! {
         () = shutdown.clone() => Ok(()),
-        () = publisher.follow(snapshots) => anyhow::bail!("the source of the objects ended"),
+        () = publisher.follow(snapshots) => anyhow::bail!("the source of the objects, or of the configuration, ended"),
         () = scraping => anyhow::bail!("the scraping ended"),
         done = grpc(xds_socket, ads, shutdown.clone()) => done,
         done = grpc(picker_socket, services, shutdown.clone()) => done,

@@ -12,9 +12,12 @@ mod manifest;
 mod object;
 mod origin;
 mod snapshot;
+mod text;
 mod watch;
 
 pub use directory::{Directory, OpenError};
+pub use origin::ENDPOINT_API_KEY;
 pub(crate) use origin::Origin;
 pub use snapshot::Snapshot;
+pub(crate) use text::{Text, TextFile};
 pub use watch::watch;

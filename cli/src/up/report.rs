@@ -20,6 +20,8 @@ pub struct Report<'a> {
     pub simulate: bool,
     /// What engines said that are served without manifests, a line each.
     pub engines: Option<&'a [String]>,
+    /// The environment variable with the key that the engines want, which they want of clients too.
+    pub key: Option<&'static str>,
     /// Whether a person wants to see the debug page.
     pub open: bool,
 }
@@ -82,9 +84,10 @@ impl Report<'_> {
         if let Some(model) = self.data_plane.table.routes.iter().find_map(|route| names(route).next()) {
             let body = serde_json::json!({ "model": model, "messages": [{ "role": "user", "content": "Hello" }] });
             let body = body.to_string().replace('\'', r"'\''");
+            let key = self.key.map(|name| format!(" -H \"Authorization: Bearer ${name}\"")).unwrap_or_default();
             let _ = writeln!(
                 text,
-                "try: curl http://{listen}/v1/chat/completions -H 'Content-Type: application/json' -d '{body}'"
+                "try: curl http://{listen}/v1/chat/completions{key} -H 'Content-Type: application/json' -d '{body}'"
             );
         }
         text

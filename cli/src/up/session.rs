@@ -16,8 +16,9 @@ use crate::args::{AccessLog, UpOptions};
 use kthena_crds::Resources;
 use kthena_router::local::{Settings, Sockets, compile, settings};
 use kthena_router::source::endpoints::EngineUrl;
-use kthena_router::source::{Directory, Snapshot, watch};
+use kthena_router::source::{Directory, ENDPOINT_API_KEY, Snapshot, watch};
 use std::collections::BTreeSet;
+use std::env;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -279,6 +280,7 @@ impl Session {
             problems: &problems,
             simulate: self.fleet.is_some(),
             engines: served.engines.as_deref(),
+            key: self.key(),
             open: self.open,
         };
         print(report.text());
@@ -300,6 +302,12 @@ impl Session {
         })
     }
 
+    /// Names the key that was given for the engines, if one was.
+    fn key(&self) -> Option<&'static str> {
+        let given = !self.endpoints.is_empty() && env::var_os(ENDPOINT_API_KEY).is_some_and(|key| !key.is_empty());
+        given.then_some(ENDPOINT_API_KEY)
+    }
+
     /// What there is to say once the first engine has told its models.
     fn found(&self) -> String {
         let served = self.served();
@@ -312,6 +320,7 @@ impl Session {
             problems: &[],
             simulate: false,
             engines,
+            key: self.key(),
             open: false,
         };
         report.models_and_try()

@@ -1,7 +1,6 @@
 //! The hashes, as the prompt passes.
 
 use super::Blocks;
-use std::fmt::{self, Write};
 use xxhash_rust::xxh64::Xxh64;
 
 /// The chain of a prompt's block hashes, fed piece by piece; it keeps the hashes and one hasher's state.
@@ -69,18 +68,7 @@ impl Chain {
         self.filled = 0;
         self.size = self.blocks.size_of(self.hashes.len()).unwrap_or(0);
         self.hasher.reset(0);
-        // A hasher takes everything.
-        let _ = write!(Digits(&mut self.hasher), "{before}");
-    }
-}
-
-/// Hashes what is written.
-struct Digits<'a>(&'a mut Xxh64);
-
-impl fmt::Write for Digits<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.update(text.as_bytes());
-        Ok(())
+        self.hasher.update(itoa::Buffer::new().format(before).as_bytes());
     }
 }
 

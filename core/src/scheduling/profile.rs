@@ -47,6 +47,11 @@ impl Profile {
         self.weights.iter().any(|(scorer, _)| *scorer == name)
     }
 
+    /// Whether a plugin of that name drops endpoints.
+    pub fn filters_by(&self, name: &str) -> bool {
+        self.filters.iter().any(|filter| filter.name() == name)
+    }
+
     /// How prompts are to be hashed for it; `None` when nothing that counts looks at [`Candidate::matched`].
     pub fn prefix(&self) -> Option<PrefixArguments> {
         let counting = self.scorers.iter().zip(&*self.weights).filter(|(_, (_, weight))| *weight > 0.0);

@@ -15,8 +15,12 @@ pub(super) const FEW: u32 = 16;
 /// `least-latency` takes an endpoint for twice as slow once it has this many requests.
 ///
 /// Less spreads faster on what is in flight; more tells a slow endpoint from a fast one up to a higher load. With 4,
-/// an endpoint six times as slow as one other gets 8 % of 50 requests at once; with 1 it gets 14 %.
+/// an endpoint six times as slow as one other gets less than 8 % of 50 requests at once; with 1 it gets 14 %.
 pub(super) const TWICE: f64 = 4.0;
+
+/// `least-latency` takes what is expected to be this many times as long as the shortest for as good: measured times of
+/// equal endpoints differ by more than nothing.
+pub(super) const NOISE: f64 = 1.1;
 
 /// Affinity is halved once an endpoint's queue is longer than the shortest one by this share of what runs there.
 ///

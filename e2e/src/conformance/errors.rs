@@ -1,7 +1,7 @@
 //! Refusals: status, body and words.
 
 use super::bench::UNSERVED;
-use super::subject::{CHAT, COMPLETIONS};
+use super::subject::{CHAT, COMPLETIONS, with};
 use super::{Case, Subject, cases};
 use crate::Answer;
 use serde_json::json;
@@ -16,7 +16,8 @@ pub(super) const EVERYWHERE: &[Case] = cases![
     another_media_type_is_refused,
 ];
 
-pub(super) const DIRECT: &[Case] = cases![what_is_no_json_is_refused, what_is_missing_is_named];
+pub(super) const DIRECT: &[Case] =
+    cases![what_is_no_json_is_refused, what_is_missing_is_named, a_conversation_without_a_message_is_refused];
 
 const BAD_REQUEST: &str = "BadRequestError";
 /// FastAPI's.
@@ -159,4 +160,22 @@ async fn what_is_missing_is_named(it: Subject) {
     let answer = it.complete(json!({"prompt": null})).await;
     let message = "Either prompt or prompt_embeds must be provided and non-empty. (parameter=prompt)";
     Subject::assert_refused(&answer, 400, BAD_REQUEST, Some("prompt"), message);
+    let answer = it.complete(json!({"prompt": []})).await;
+    Subject::assert_refused(&answer, 400, BAD_REQUEST, None, "You must pass at least one prompt");
+}
+
+async fn a_conversation_without_a_message_is_refused(it: Subject) {
+    let message = "Cannot apply chat template to an empty conversation. Provide at least one message.";
+    for stream in [false, true] {
+        let answer = it.chat(json!({"messages": [], "stream": stream})).await;
+        Subject::assert_refused(&answer, 400, BAD_REQUEST, None, message);
+    }
+    let unknown = it.chat(json!({"messages": [], "model": UNSERVED})).await;
+    assert_eq!(unknown.status, 404, "{}", unknown.text());
+    let body = json!({"model": it.facts.model, "messages": [], "max_tokens": 3});
+    let answer = it.front.post("/v1/messages", &[], body.to_string()).await;
+    let expected = json!({"type": "error", "error": {"type": BAD_REQUEST, "message": message}});
+    assert_eq!((answer.status, answer.json()), (400, expected.clone()));
+    let with_system = with(body, json!({"system": "Be brief."}));
+    it.front.post("/v1/messages", &[], with_system.to_string()).await.ok();
 }

@@ -16,8 +16,11 @@ fn url(address: SocketAddr) -> String {
     format!("http://{address}")
 }
 
+/// By default a prompt that an engine has answered before goes there again.
+const BY_CHANCE: &str = "scheduler: {plugins: {Score: {enabled: [{name: random, weight: 1}]}}}\n";
+
 fn up(engines: &[&Engine]) -> Kthena {
-    Setup::endpoints(&engines.iter().map(|engine| url(engine.address())).collect::<Vec<_>>()).up()
+    Setup::endpoints(&engines.iter().map(|engine| url(engine.address())).collect::<Vec<_>>()).config(BY_CHANCE).up()
 }
 
 /// The names of the engines that answer; waits until they are these.
@@ -70,7 +73,7 @@ async fn two_engines_with_one_model_share_its_requests() {
     tokio::spawn(second.serve(async move { drop(stopped.await) }));
     let urls = [url(place.at(8000)), url(place.at(8001))];
     let _first = Engine::simulated_at(place, "a", options(&["m"], &[]));
-    let kthena = Setup::endpoints(&urls).up();
+    let kthena = Setup::endpoints(&urls).config(BY_CHANCE).up();
     answered_by(&kthena, "m", &["a", "b"]).await;
     let dump = kthena.debug().get("/debug/config_dump/modelservers").await.ok().json();
     assert_eq!(dump["modelservers"].as_array().map(Vec::len), Some(1), "{dump}");

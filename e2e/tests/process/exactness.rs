@@ -26,14 +26,15 @@ fn bodies() -> Vec<String> {
         r#"{"messages":[{"role":"user","content":"hi"}],"temperature":1.0e0,"model":"MODEL"}"#,
         r#"  { "messages" : [ { "role":"user", "content":"hi" } ] ,	"model" : "MODEL" , "seed" : 12345678901234567890 }  "#,
         r#"{"messages":[{"role":"user","content":"\u4f60\u597d 你好 \"\\\/\b\f\n\r\t \ud83d\ude00 😀"}],"model":"MODEL"}"#,
-        r#"{"unknown":{"model":"not this","deep":[{"model":"nor this"}]},"model":"MODEL","prompt":"x","messages":[]}"#,
-        r#"{"model":"first","messages":[],"user":"a","user":"b","model":"MODEL","n":1,"n":1}"#,
-        r#"{"top_p":0.10000000000000000001,"model":"MODEL","messages":[],"logit_bias":{"50256":-100.0}}"#,
+        r#"{"unknown":{"model":"not this","deep":[{"model":"nor this"}]},"model":"MODEL","prompt":"x","messages":[{"role":"user","content":"x"}]}"#,
+        r#"{"model":"first","messages":[{"role":"user","content":"x"}],"user":"a","user":"b","model":"MODEL","n":1,"n":1}"#,
+        r#"{"top_p":0.10000000000000000001,"model":"MODEL","messages":[{"role":"user","content":"x"}],"logit_bias":{"50256":-100.0}}"#,
     ]
     .iter()
     .map(|body| (*body).to_owned())
     .collect();
-    let indented = "{\r\n    \"messages\": [],\r\n    \"model\": \"MODEL\"\r\n}\r\n";
+    let indented =
+        "{\r\n    \"messages\": [{\"role\":\"user\",\"content\":\"x\"}],\r\n    \"model\": \"MODEL\"\r\n}\r\n";
     bodies.push(indented.to_owned());
     bodies
 }
@@ -58,9 +59,12 @@ async fn a_name_that_the_engine_knows_stays_as_it_is_written() {
 
 #[tokio::test]
 async fn an_escaped_name_is_the_same_name() {
-    let body = r#"{"messages":[],"model":"as\u006bed"}"#;
+    let body = r#"{"messages":[{"role":"user","content":"x"}],"model":"as\u006bed"}"#;
     let answer = BODIES.kthena.client().post(CHAT, &[ECHO], body).await;
-    assert_received(&answer, format!(r#"{{"messages":[],"model":"{SERVED}"}}"#).as_bytes());
+    assert_received(
+        &answer,
+        format!(r#"{{"messages":[{{"role":"user","content":"x"}}],"model":"{SERVED}"}}"#).as_bytes(),
+    );
 }
 
 #[tokio::test]
@@ -92,26 +96,29 @@ async fn a_stream_is_asked_for_its_usage_and_nothing_else_changes() {
     let client = BODIES.kthena.client();
     for (sent, received) in [
         (
-            r#"{"model":"M","messages":[],"stream":true}"#,
-            r#"{"stream_options":{"include_usage":true},"model":"M","messages":[],"stream":true}"#,
+            r#"{"model":"M","messages":[{"role":"user","content":"x"}],"stream":true}"#,
+            r#"{"stream_options":{"include_usage":true},"model":"M","messages":[{"role":"user","content":"x"}],"stream":true}"#,
         ),
         (
-            r#"{ "stream":true, "stream_options": {"continuous_usage_stats":false}, "model":"M","messages":[] }"#,
-            r#"{ "stream":true, "stream_options": {"include_usage":true,"continuous_usage_stats":false}, "model":"M","messages":[] }"#,
+            r#"{ "stream":true, "stream_options": {"continuous_usage_stats":false}, "model":"M","messages":[{"role":"user","content":"x"}] }"#,
+            r#"{ "stream":true, "stream_options": {"include_usage":true,"continuous_usage_stats":false}, "model":"M","messages":[{"role":"user","content":"x"}] }"#,
         ),
         (
-            r#"{"model":"M","messages":[],"stream":true,"stream_options":{"include_usage": false}}"#,
-            r#"{"model":"M","messages":[],"stream":true,"stream_options":{"include_usage": true}}"#,
+            r#"{"model":"M","messages":[{"role":"user","content":"x"}],"stream":true,"stream_options":{"include_usage": false}}"#,
+            r#"{"model":"M","messages":[{"role":"user","content":"x"}],"stream":true,"stream_options":{"include_usage": true}}"#,
         ),
         (
-            r#"{"model":"M","messages":[],"stream":true,"stream_options":null}"#,
-            r#"{"model":"M","messages":[],"stream":true,"stream_options":{"include_usage":true}}"#,
+            r#"{"model":"M","messages":[{"role":"user","content":"x"}],"stream":true,"stream_options":null}"#,
+            r#"{"model":"M","messages":[{"role":"user","content":"x"}],"stream":true,"stream_options":{"include_usage":true}}"#,
         ),
         (
-            r#"{"model":"M","messages":[],"stream":true,"stream_options":{"include_usage":true}}"#,
-            r#"{"model":"M","messages":[],"stream":true,"stream_options":{"include_usage":true}}"#,
+            r#"{"model":"M","messages":[{"role":"user","content":"x"}],"stream":true,"stream_options":{"include_usage":true}}"#,
+            r#"{"model":"M","messages":[{"role":"user","content":"x"}],"stream":true,"stream_options":{"include_usage":true}}"#,
         ),
-        (r#"{"model":"M","messages":[],"stream":false}"#, r#"{"model":"M","messages":[],"stream":false}"#),
+        (
+            r#"{"model":"M","messages":[{"role":"user","content":"x"}],"stream":false}"#,
+            r#"{"model":"M","messages":[{"role":"user","content":"x"}],"stream":false}"#,
+        ),
     ] {
         let (sent, received) = (sent.replace("\"M\"", "\"asked\""), received.replace("\"M\"", "\"served/model\""));
         assert_received(&client.post(CHAT, &[ECHO], sent).await, received.as_bytes());

@@ -4,6 +4,7 @@
 
 mod access_log;
 mod bodies;
+mod configuration;
 mod debug;
 mod endpoint;
 mod endurance;
@@ -17,6 +18,9 @@ mod metrics;
 mod models;
 mod page;
 mod picker;
+mod prefix;
+mod saturation;
+mod scheduling;
 mod scraping;
 mod shutdown;
 mod spine;

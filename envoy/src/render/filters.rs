@@ -79,10 +79,13 @@ fn ext_proc() -> ExternalProcessor {
             }),
             ..Default::default()
         }),
-        // The picker sets nothing but its list, whatever it says.
+        // The picker sets nothing but its list, and on a refusal when to ask again, whatever it says.
         mutation_rules: Some(HeaderMutationRules {
             disallow_all: Some(BoolValue { value: true }),
-            allow_expression: Some(RegexMatcher { regex: wire::DESTINATION.to_owned(), ..Default::default() }),
+            allow_expression: Some(RegexMatcher {
+                regex: format!("{}|retry-after", wire::DESTINATION),
+                ..Default::default()
+            }),
             ..Default::default()
         }),
         // The route is chosen by headers that the picker does not touch.

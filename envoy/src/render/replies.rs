@@ -8,7 +8,7 @@ use envoy_types::pb::envoy::config::accesslog::v3::{
     access_log_filter::FilterSpecifier, comparison_filter::Op,
 };
 use envoy_types::pb::envoy::config::core::v3::{
-    RuntimeUInt32, SubstitutionFormatString, substitution_format_string::Format,
+    DataSource, RuntimeUInt32, SubstitutionFormatString, data_source::Specifier, substitution_format_string::Format,
 };
 use envoy_types::pb::envoy::config::route::v3::{HeaderMatcher, header_matcher::HeaderMatchSpecifier};
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3::{
@@ -113,7 +113,16 @@ fn not_ready() -> ResponseMapper {
 
 /// The picker's refusals: they are in the client's shape already, and nobody else answers so.
 fn refused() -> ResponseMapper {
-    ResponseMapper { filter: Some(status_is(Op::Eq, 429)), ..Default::default() }
+    let as_it_is = SubstitutionFormatString {
+        format: Some(Format::TextFormatSource(DataSource {
+            specifier: Some(Specifier::InlineString("%LOCAL_REPLY_BODY%".to_owned())),
+            ..Default::default()
+        })),
+        content_type: "application/json".to_owned(),
+        ..Default::default()
+    };
+    let filter = all(vec![unmarked(), status_is(Op::Eq, 429)]);
+    ResponseMapper { filter: Some(filter), body_format_override: Some(as_it_is), ..Default::default() }
 }
 
 fn mapper(case: &Case, shape: Shape) -> ResponseMapper {

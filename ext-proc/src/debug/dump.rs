@@ -1,13 +1,14 @@
-//! Objects as the debug server shows them.
+//! Objects as the debug server shows them, borrowed from where they are: there may be thousands.
+
+mod pods;
 
 use super::Debug;
-use crate::scrape::{Slot, Target};
 use kthena_core::fleet::Seen;
-use kthena_core::scheduling::Signals;
-use kthena_crds::{ModelRoute, ModelServer, ObjectRef, Pod, Resource};
-use serde_json::{Value, json};
+use kthena_crds::{ModelRoute, ModelRouteSpec, ModelServer, ModelServerSpec, ObjectRef, Resource};
+use pods::Pods;
+use serde::Serialize;
+use serde_json::Result;
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// The kinds that can be dumped; those after `Pod` are not served in this version and always empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,32 +52,66 @@ impl Kind {
     }
 }
 
-pub(super) fn list(debug: &Debug, kind: Kind) -> Vec<Value> {
+#[derive(Serialize)]
+struct Route<'a> {
+    name: String,
+    namespace: String,
+    spec: &'a ModelRouteSpec,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Server<'a> {
+    name: String,
+    namespace: String,
+    spec: &'a ModelServerSpec,
+    associated_pods: Vec<&'a str>,
+    decode_pods: Option<Vec<&'a str>>,
+    prefill_pods: Option<Vec<&'a str>>,
+}
+
+/// `{"<plural>": [...]}`, with `null` where there is none.
+pub(super) fn list(debug: &Debug, kind: Kind) -> Result<Vec<u8>> {
     let resources = debug.resources.load();
-    let pools = Pools::of(debug);
     match kind {
-        Kind::ModelRoute => resources.model_routes.iter().map(route).collect(),
-        Kind::ModelServer => resources.model_servers.iter().map(|server| pools.server(server)).collect(),
+        Kind::ModelRoute => table(kind, resources.model_routes.iter().map(Route::of)),
+        Kind::ModelServer => {
+            let pools = debug.picker.endpoints().into_iter().collect();
+            table(kind, resources.model_servers.iter().map(|server| Server::of(server, &pools)))
+        }
         // As upstream: Pods that serve a ModelServer, not whatever else runs in the namespace.
-        Kind::Pod => resources.pods.iter().filter_map(|pod| pools.pod(pod)).collect(),
-        Kind::Gateway | Kind::HttpRoute | Kind::InferencePool => Vec::new(),
+        Kind::Pod => {
+            let (pools, targets) = (debug.picker.endpoints(), debug.picker.targets().current());
+            let pods = Pods::new(&pools, &targets);
+            table(kind, resources.pods.iter().filter_map(|pod| pods.summary(pod)))
+        }
+        Kind::Gateway | Kind::HttpRoute | Kind::InferencePool => table(kind, std::iter::empty::<()>()),
     }
 }
 
-pub(super) fn one(debug: &Debug, kind: Kind, namespace: &str, name: &str) -> Option<Value> {
+/// One object; `None` where there is no such one.
+pub(super) fn one(debug: &Debug, kind: Kind, namespace: &str, name: &str) -> Result<Option<Vec<u8>>> {
     let resources = debug.resources.load();
-    let pools = Pools::of(debug);
-    match kind {
-        Kind::ModelRoute => find(&resources.model_routes, namespace, name).map(route),
-        Kind::ModelServer => find(&resources.model_servers, namespace, name).map(|server| pools.server(server)),
-        Kind::Pod => {
-            let found = find(&resources.pods, namespace, name)?;
-            let mut value = pools.pod(found)?;
-            value["podInfo"] = pod_info(found);
-            Some(value)
+    let object = match kind {
+        Kind::ModelRoute => {
+            find(&resources.model_routes, namespace, name).map(|route| serde_json::to_vec(&Route::of(route)))
         }
+        Kind::ModelServer => find(&resources.model_servers, namespace, name).map(|server| {
+            let pools = debug.picker.endpoints().into_iter().collect();
+            serde_json::to_vec(&Server::of(server, &pools))
+        }),
+        Kind::Pod => find(&resources.pods, namespace, name).and_then(|pod| {
+            let (pools, targets) = (debug.picker.endpoints(), debug.picker.targets().current());
+            Some(serde_json::to_vec(&Pods::new(&pools, &targets).whole(pod)?))
+        }),
         Kind::Gateway | Kind::HttpRoute | Kind::InferencePool => None,
-    }
+    };
+    object.transpose()
+}
+
+fn table(kind: Kind, objects: impl Iterator<Item = impl Serialize>) -> Result<Vec<u8>> {
+    let objects: Vec<_> = objects.collect();
+    serde_json::to_vec(&HashMap::from([(kind.plural(), (!objects.is_empty()).then_some(objects))]))
 }
 
 fn find<'a, K: Resource<DynamicType = ()>>(objects: &'a [K], namespace: &str, name: &str) -> Option<&'a K> {
@@ -86,86 +121,31 @@ fn find<'a, K: Resource<DynamicType = ()>>(objects: &'a [K], namespace: &str, na
     })
 }
 
-fn route(route: &ModelRoute) -> Value {
-    let ObjectRef { namespace, name, .. } = ObjectRef::of(route);
-    json!({ "name": name, "namespace": namespace, "spec": route.spec })
-}
+// === impl Route ===
 
-fn pod_info(pod: &Pod) -> Value {
-    let status = pod.status.as_ref();
-    json!({
-        "podIP": status.and_then(|status| status.pod_ip.as_deref()),
-        "nodeName": pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()),
-        "phase": status.and_then(|status| status.phase.as_deref()),
-        "startTime": status.and_then(|status| status.start_time.as_ref()),
-        "labels": pod.metadata.labels,
-    })
-}
-
-/// Who serves what, as the picker has it, and what the engines say.
-struct Pools {
-    /// With the ModelServer, `namespace/name`.
-    members: Vec<(String, Seen)>,
-    scraped: Arc<HashMap<Target, Arc<Slot>>>,
-}
-
-impl Pools {
-    fn of(debug: &Debug) -> Self {
-        let pools = debug.picker.endpoints().into_iter();
-        let members = pools.flat_map(|(target, endpoints)| endpoints.into_iter().map(move |e| (target.clone(), e)));
-        Self { members: members.collect(), scraped: debug.picker.targets().current() }
+impl<'a> Route<'a> {
+    fn of(route: &'a ModelRoute) -> Self {
+        let ObjectRef { namespace, name, .. } = ObjectRef::of(route);
+        Self { name, namespace, spec: &route.spec }
     }
+}
 
-    fn server(&self, server: &ModelServer) -> Value {
+// === impl Server ===
+
+impl<'a> Server<'a> {
+    /// With its endpoints among those of all ModelServers by `namespace/name`, as the picker has them.
+    fn of(server: &'a ModelServer, pools: &'a HashMap<String, Vec<Seen>>) -> Self {
         let ObjectRef { namespace, name, .. } = ObjectRef::of(server);
-        let key = format!("{namespace}/{name}");
-        let pods: Vec<&str> = self.members.iter().filter(|(target, _)| *target == key).map(|(_, e)| &*e.pod).collect();
-        json!({
-            "name": name,
-            "namespace": namespace,
-            "spec": server.spec,
-            "associatedPods": pods,
-            "decodePods": null,
-            "prefillPods": null,
-        })
-    }
-
-    /// `None` for a Pod that serves no ModelServer.
-    fn pod(&self, pod: &Pod) -> Option<Value> {
-        let ObjectRef { namespace, name, .. } = ObjectRef::of(pod);
-        let key = format!("{namespace}/{name}");
-        let serves = || self.members.iter().filter(|(_, member)| *member.pod == *key);
-        let servers: Vec<&str> = serves().map(|(target, _)| target.as_str()).collect();
-        let endpoint = &serves().next()?.1;
-        let mut value = json!({
-            "name": name,
-            "namespace": namespace,
-            "models": endpoint.models.as_ref().map(|all| all.iter().map(|model| &model.id).collect::<Vec<_>>()),
-            "modelServers": servers,
-            "metrics": metrics(&endpoint.load.signals.unwrap_or_default()),
-            "inFlight": endpoint.load.in_flight,
-            "asleep": endpoint.load.asleep(),
-        });
-        if let Some((target, slot)) = self.scraped.iter().find(|(target, _)| *target.pod == *key) {
-            let observed = slot.observed();
-            value["engine"] = json!(target.engine);
-            value["stale"] = json!(observed.stale);
-            value["lastScrapeSecondsAgo"] = json!(observed.at.map(|at| at.elapsed().as_secs_f64()));
-            value["adapters"] = json!(observed.adapters);
+        let endpoints = pools.get(&format!("{namespace}/{name}")).into_iter().flatten();
+        Self {
+            name,
+            namespace,
+            spec: &server.spec,
+            associated_pods: endpoints.map(|endpoint| &*endpoint.pod).collect(),
+            decode_pods: None,
+            prefill_pods: None,
         }
-        Some(value)
     }
-}
-
-/// Upstream's names; `null` for what the engine does not say (upstream: 0).
-fn metrics(signals: &Signals) -> Value {
-    json!({
-        "gpuCacheUsage": signals.kv_cache_usage,
-        "requestWaitingNum": signals.waiting,
-        "requestRunningNum": signals.running,
-        "tpot": signals.tpot,
-        "ttft": signals.ttft,
-    })
 }
 
 #[cfg(test)]

@@ -1,24 +1,40 @@
 //! `/debug/endpoints`: what the picker chooses from, and the load that it sees now.
 
-use super::Debug;
-use super::explain::signals;
-use axum::Json;
+use super::explain::{Said, signals};
+use super::{Debug, written};
 use axum::extract::State;
-use serde_json::{Value, json};
+use axum::response::Response;
+use serde::Serialize;
 use std::sync::Arc;
 
+#[derive(Serialize)]
+struct Endpoints<'a> {
+    endpoints: Vec<Shown<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown<'a> {
+    target: &'a str,
+    address: &'a str,
+    pod: &'a str,
+    in_flight: u32,
+    signals: Option<Said>,
+}
+
 /// `{"endpoints": [{target, address, pod, inFlight, signals}]}`, by target.
-pub(super) async fn endpoints(State(debug): State<Arc<Debug>>) -> Json<Value> {
-    let pools = debug.picker.endpoints();
-    let all = pools.iter().flat_map(|(target, endpoints)| endpoints.iter().map(move |endpoint| (target, endpoint)));
-    let shown = all.map(|(target, endpoint)| {
-        json!({
-            "target": target,
-            "address": &*endpoint.address,
-            "pod": &*endpoint.pod,
-            "inFlight": endpoint.load.in_flight,
-            "signals": endpoint.load.signals.as_ref().map(signals),
-        })
-    });
-    Json(json!({ "endpoints": shown.collect::<Vec<_>>() }))
+pub(super) async fn endpoints(State(debug): State<Arc<Debug>>) -> Response {
+    written(move || {
+        let pools = debug.picker.endpoints();
+        let all = pools.iter().flat_map(|(target, endpoints)| endpoints.iter().map(move |endpoint| (target, endpoint)));
+        let endpoints = all.map(|(target, endpoint)| Shown {
+            target,
+            address: &endpoint.address,
+            pod: &endpoint.pod,
+            in_flight: endpoint.load.in_flight,
+            signals: endpoint.load.signals.as_ref().map(signals),
+        });
+        serde_json::to_vec(&Endpoints { endpoints: endpoints.collect() })
+    })
+    .await
 }

@@ -231,10 +231,10 @@ mod tests {
             "endpoints": [
                 {"address": "q:8000", "pod": "default/q", "pick": 1, "inFlight": 1, "tokens": 0, "requests": 1, "signals": null, "measured": {"ttft": null, "tpot": null, "duration": null},
                  "matched": 25.0, "droppedBy": null,
-                 "reason": null, "scores": [{"scorer": "least-request", "score": 66.67}], "total": 133.33},
+                 "reason": null, "scores": [{"scorer": "least-request", "score": 93.75}], "total": 187.5},
                 {"address": "p:8000", "pod": "default/p", "pick": 2, "inFlight": 3, "tokens": 0, "requests": 3, "signals": null, "measured": {"ttft": null, "tpot": null, "duration": null},
                  "matched": 25.0, "droppedBy": null,
-                 "reason": null, "scores": [{"scorer": "least-request", "score": 0.0}], "total": 0.0},
+                 "reason": null, "scores": [{"scorer": "least-request", "score": 81.25}], "total": 162.5},
                 {"address": "r:8000", "pod": "default/r", "pick": null, "inFlight": 0, "tokens": 0, "requests": 12,
                  "signals": {"running": null, "waiting": 12, "kvCacheUsage": null, "kvCacheTokens": null, "ttft": null,
                              "tpot": null, "asleep": false},

@@ -109,18 +109,19 @@ fn value(header: &HeaderValue) -> String {
     }
 }
 
-/// The answer to the question: where to go, or nothing, which leaves it to Envoy.
-pub fn destination(list: Option<String>) -> ProcessingResponse {
-    let set = list.map(|list| HeaderValueOption {
-        header: Some(HeaderValue {
-            key: wire::DESTINATION.to_owned(),
-            raw_value: list.into_bytes(),
-            ..Default::default()
-        }),
+fn header(key: &str, value: String) -> HeaderValueOption {
+    HeaderValueOption {
+        header: Some(HeaderValue { key: key.to_owned(), raw_value: value.into_bytes(), ..Default::default() }),
         append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
         ..Default::default()
-    });
-    let mutation = set.map(|option| HeaderMutation { set_headers: vec![option], ..Default::default() });
+    }
+}
+
+/// The answer to the question: where to go, or nothing, which leaves it to Envoy.
+pub fn destination(list: Option<String>) -> ProcessingResponse {
+    let mutation = list
+        .map(|list| header(wire::DESTINATION, list))
+        .map(|option| HeaderMutation { set_headers: vec![option], ..Default::default() });
     let response = CommonResponse { header_mutation: mutation, ..Default::default() };
     response_of(processing_response::Response::RequestHeaders(HeadersResponse { response: Some(response) }))
 }
@@ -128,15 +129,7 @@ pub fn destination(list: Option<String>) -> ProcessingResponse {
 /// The answer to a request that nobody may serve now: 429, with the time to ask again in whole seconds.
 pub fn refusal(saturated: &Saturated, shape: Shape) -> ProcessingResponse {
     let refusal = Refusal::Saturated(saturated.by.to_owned()).reply(shape);
-    let header = |key: &str, value: String| HeaderValueOption {
-        header: Some(HeaderValue { key: key.to_owned(), raw_value: value.into_bytes(), ..Default::default() }),
-        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
-        ..Default::default()
-    };
-    let set_headers = vec![
-        header("content-type", "application/json".to_owned()),
-        header("retry-after", saturated.retry_after.as_secs().to_string()),
-    ];
+    let set_headers = vec![header("retry-after", saturated.retry_after.as_secs().to_string())];
     response_of(processing_response::Response::ImmediateResponse(ImmediateResponse {
         status: Some(HttpStatus { code: StatusCode::TooManyRequests.into() }),
         headers: Some(HeaderMutation { set_headers, ..Default::default() }),

@@ -2,9 +2,11 @@
 //!
 //! Label values are names from the configuration or words of ours; nothing that a client makes up becomes
 //! one. Configurations change, so series of names that are gone are dropped when they have been idle for a
-//! while ([`GRACE`]), and beyond the capacity everything is counted in a series that says `other`.
+//! while ([`GRACE`]). Names that are known can still be too many, each with its paths and statuses: a family
+//! that is full drops whatever was idle for as long, and where nothing was, new series are counted in one that
+//! says `other`. Both are counted.
 
-use super::value::Value;
+use super::value::{Counter, Value};
 use prometheus::proto::{self, LabelPair, Metric, MetricFamily, MetricType};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -16,6 +18,8 @@ pub(super) const CAPACITY: usize = 4096;
 /// How long a series of a name that is gone is still shown after its last use: two of Prometheus's
 /// default look-backs of five minutes, so that its last increments are not missed.
 pub(super) const GRACE: Duration = Duration::from_secs(600);
+/// How often a full family looks for idle series: not at each request for a new one, as requests wait for it.
+const SWEEP: Duration = Duration::from_secs(10);
 
 /// No such thing: the request never came that far.
 pub(super) const NONE: &str = "none";
@@ -36,6 +40,22 @@ pub(super) trait Source: Send + Sync {
 
     /// Drops what belongs to none of these names any more.
     fn prune(&self, _names: &HashSet<String>, _now: Instant) {}
+
+    /// What it lost for want of room; `None` for what has no capacity.
+    fn lost(&self) -> Option<Lost> {
+        None
+    }
+}
+
+/// What a family lost since the start, because it was full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lost {
+    /// The family's name.
+    pub(super) family: &'static str,
+    /// Idle series that made room for others.
+    pub(super) dropped: u64,
+    /// Times that something was counted in a series that says `other`.
+    pub(super) merged: u64,
 }
 
 /// Series of one name.
@@ -45,11 +65,18 @@ pub(super) struct Family<V, const N: usize> {
     labels: [&'static str; N],
     bounds: &'static [f64],
     series: Mutex<AllSeries<V, N>>,
+    dropped: Counter,
+    merged: Counter,
 }
 
 /// Label values, in the order of the labels' names.
 type Key<const N: usize> = Arc<[Box<str>; N]>;
-type AllSeries<V, const N: usize> = HashMap<Key<N>, Series<V>>;
+
+struct AllSeries<V, const N: usize> {
+    by_key: HashMap<Key<N>, Series<V>>,
+    /// When idle ones were looked for last because it was full.
+    swept: Option<Instant>,
+}
 
 struct Series<V> {
     value: Arc<V>,
@@ -70,18 +97,23 @@ impl<V: Value, const N: usize> Family<V, N> {
         labels: [&'static str; N],
         bounds: &'static [f64],
     ) -> Arc<Self> {
-        Arc::new(Self { name, help, labels, bounds, series: Mutex::default() })
+        let series = Mutex::new(AllSeries { by_key: HashMap::new(), swept: None });
+        Arc::new(Self { name, help, labels, bounds, series, dropped: Counter::default(), merged: Counter::default() })
     }
 
     /// The value at these labels, in the order of their names.
     pub(super) fn at(&self, values: [&str; N], now: Instant) -> Arc<V> {
         let mut key = values.map(Box::from);
         let mut all = self.lock();
-        if let Some(series) = all.get_mut(&key) {
+        if let Some(series) = all.by_key.get_mut(&key) {
             series.used = now;
             return Arc::clone(&series.value);
         }
-        if all.len() >= CAPACITY {
+        if all.by_key.len() >= CAPACITY {
+            self.dropped.add(all.sweep(now));
+        }
+        if all.by_key.len() >= CAPACITY {
+            self.merged.add(1);
             for (value, name) in key.iter_mut().zip(self.labels) {
                 if !FIXED.contains(&name) {
                     *value = OTHER.into();
@@ -89,15 +121,21 @@ impl<V: Value, const N: usize> Family<V, N> {
             }
         }
         let new = || Series { value: Arc::new(V::new(self.bounds)), used: now };
-        let series = all.entry(Arc::new(key)).or_insert_with(new);
+        let series = all.by_key.entry(Arc::new(key)).or_insert_with(new);
         series.used = now;
         Arc::clone(&series.value)
+    }
+
+    /// Drops the series whose label values are not kept.
+    pub(super) fn retain(&self, keep: impl Fn([&str; N]) -> bool) {
+        let kept = |key: &Key<N>| keep(std::array::from_fn(|place| key.get(place).map_or("", |value| &**value)));
+        self.lock().by_key.retain(|key, _| kept(key));
     }
 
     /// Every series, sorted. Requests wait for the lock: only pointers are copied under it.
     fn all(&self) -> Vec<(Key<N>, Arc<V>)> {
         let mut all: Vec<_> =
-            self.lock().iter().map(|(key, series)| (Arc::clone(key), Arc::clone(&series.value))).collect();
+            self.lock().by_key.iter().map(|(key, series)| (Arc::clone(key), Arc::clone(&series.value))).collect();
         all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         all
     }
@@ -131,9 +169,35 @@ impl<V: Value, const N: usize> Source for Family<V, N> {
     }
 
     fn prune(&self, names: &HashSet<String>, now: Instant) {
-        self.lock().retain(|key, series| {
-            series.value.busy() || now.saturating_duration_since(series.used) < GRACE || !self.gone(key, names)
-        });
+        self.lock().by_key.retain(|key, series| !series.idle(now) || !self.gone(key, names));
+    }
+
+    fn lost(&self) -> Option<Lost> {
+        Some(Lost { family: self.name, dropped: self.dropped.get(), merged: self.merged.get() })
+    }
+}
+
+// === impl AllSeries ===
+
+impl<V: Value, const N: usize> AllSeries<V, N> {
+    /// Drops idle series, at most once in [`SWEEP`]; how many those were.
+    fn sweep(&mut self, now: Instant) -> u64 {
+        if self.swept.is_some_and(|swept| now.saturating_duration_since(swept) < SWEEP) {
+            return 0;
+        }
+        self.swept = Some(now);
+        let before = self.by_key.len();
+        self.by_key.retain(|_, series| !series.idle(now));
+        (before - self.by_key.len()) as u64
+    }
+}
+
+// === impl Series ===
+
+impl<V: Value> Series<V> {
+    /// Whether its last use is so long ago that every scraper has seen it.
+    fn idle(&self, now: Instant) -> bool {
+        !self.value.busy() && now.saturating_duration_since(self.used) >= GRACE
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::family::{Family, NONE, Source, single};
 use super::value::{Counter, Gauge, Histogram};
+use crate::picker::Profiles;
 use kthena_core::fleet::PrefixUse;
 use kthena_core::scheduling::Lap;
 use prometheus::proto::{MetricFamily, MetricType};
@@ -110,6 +111,14 @@ impl Live {
             gauge.add(1);
         }
         Underway(gauges)
+    }
+
+    /// Drops the durations of plugins that no profile has.
+    pub(crate) fn plugins_are(&self, profiles: &Profiles) {
+        self.plugins.retain(|[_, plugin, kind]| match kind {
+            "filter" => profiles.all().any(|profile| profile.filters_by(plugin)),
+            _ => profiles.all().any(|profile| profile.scores_by(plugin)),
+        });
     }
 
     /// Records what a decision for `model` took.

@@ -136,6 +136,53 @@ fn a_full_family_counts_on_in_one_series() {
 }
 
 #[test]
+fn a_full_family_drops_what_is_idle_before_it_merges() {
+    let family: Arc<Family<Counter, 1>> = Family::new("c_total", "c", ["model"]);
+    let start = Instant::now();
+    let name = |i| format!("m-{i}");
+    for i in 0..CAPACITY {
+        family.at([&name(i)], start).add(1);
+    }
+    let lost = || family.lost().map(|lost| (lost.dropped, lost.merged)).unwrap();
+    family.at(["early"], start + GRACE / 2).add(1);
+    family.at([&name(0)], start + GRACE / 2).add(1);
+    assert_eq!(lost(), (0, 1), "nothing is idle yet");
+    family.at(["late"], start + GRACE).add(1);
+    assert_eq!(lost(), (CAPACITY as u64 - 1, 1));
+    let page = TextEncoder::new().encode_to_string(&family.collect()).unwrap();
+    let left = [r#"c_total{model="late"} 1"#, r#"c_total{model="m-0"} 2"#, r#"c_total{model="other"} 1"#];
+    assert_eq!(samples(&page, "c_total"), left);
+}
+
+#[test]
+fn a_full_family_keeps_gauges_that_will_be_counted_down() {
+    let family: Arc<Family<Gauge, 1>> = Family::new("g", "g", ["model"]);
+    let start = Instant::now();
+    for i in 0..CAPACITY {
+        family.at([&format!("m-{i}")], start).add(i64::from(i % 2 == 0));
+    }
+    family.at(["late"], start + GRACE).add(1);
+    let page = TextEncoder::new().encode_to_string(&family.collect()).unwrap();
+    assert_eq!((samples(&page, "g").len(), sum(&page, "g")), (CAPACITY / 2 + 1, (CAPACITY / 2 + 1) as f64));
+}
+
+#[test]
+fn what_families_lose_is_on_the_page() {
+    let (_, telemetry) = telemetry();
+    let start = Instant::now();
+    for i in 0..=CAPACITY {
+        telemetry.requests.observe(&served(&format!("m-{i}"), "default/r", "default/s"), start);
+    }
+    telemetry.requests.observe(&served("late", "default/r", "default/s"), start + GRACE);
+    let page = page(&telemetry, start);
+    let of =
+        |what: &str| format!(r#"kthena_router_metric_series_{what}_total{{family="kthena_router_requests_total"}}"#);
+    for line in [format!("{} {}", of("dropped"), CAPACITY + 1), format!("{} 1", of("merged"))] {
+        assert!(page.lines().any(|found| found == line), "{line}\nin\n{page}");
+    }
+}
+
+#[test]
 fn series_of_what_left_the_configuration_go_once_idle() {
     let (_, telemetry) = telemetry();
     let start = Instant::now();

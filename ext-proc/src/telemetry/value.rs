@@ -49,6 +49,10 @@ impl Counter {
     pub(super) fn add(&self, more: u64) {
         self.0.fetch_add(more, Ordering::Relaxed);
     }
+
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Value for Counter {
@@ -60,7 +64,7 @@ impl Value for Counter {
 
     fn write(&self, metric: &mut Metric) {
         let mut counter = proto::Counter::default();
-        counter.set_value(self.0.load(Ordering::Relaxed) as f64);
+        counter.set_value(self.get() as f64);
         metric.set_counter(counter);
     }
 }

@@ -26,7 +26,8 @@ fn fixture(manifest: &str) -> Fixture {
     let telemetry = Arc::new(Telemetry::new(&picker, &Arc::default()));
     let debug = Arc::new(Debug::new(Arc::clone(&picker), None));
     let wiring = Wiring { sockets: Sockets::in_directory(Path::new("/run")), wasm: "/filter.wasm".into() };
-    let publisher = Publisher::new(Settings::default(), wiring, Cache::new(), picker, telemetry, debug);
+    let publisher =
+        Publisher::new(Settings::default(), Configuration::default(), wiring, Cache::new(), picker, telemetry, debug);
     Fixture { directory: Directory::open([folder.path()]).unwrap(), folder, publisher }
 }
 

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch::Receiver;
 
-/// The key that engines want before they say what they serve; a variable, since everybody sees a command line.
-const ENDPOINT_API_KEY: &str = "KTHENA_ENDPOINT_API_KEY";
+/// Names the key that engines want before they say what they serve; a variable, since everybody sees a command line.
+pub const ENDPOINT_API_KEY: &str = "KTHENA_ENDPOINT_API_KEY";
 
 /// Where the objects come from.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Follows a directory: a new snapshot whenever what it holds has changed.
+//! Follows what is on disk: a new state whenever what is there has changed.
 //!
 //! The kernel's events only say *when* to look; what is there is always read anew and whole. So
 //! no event has to be understood, lost ones cost a few seconds (a slow look at the files' marks
@@ -8,6 +8,7 @@
 
 use std::{
     io,
+    path::PathBuf,
     sync::{
         Arc,
         mpsc::{self, RecvTimeoutError},
@@ -19,12 +20,28 @@ use std::{
 use notify::Event;
 use tokio::sync::watch;
 
+use super::files::{Root, Stamp};
 use super::{Directory, Snapshot};
 use armed::Armed;
 
 mod armed;
 
 type Events = mpsc::Receiver<notify::Result<Event>>;
+
+/// Something on disk that can be looked at again and again.
+pub(super) trait Followed: Send + 'static {
+    /// What a look gives.
+    type State: PartialEq + Send + Sync + 'static;
+
+    /// The paths that it is made of.
+    fn roots(&self) -> &[Root];
+
+    /// Its state by its files' marks, to be compared; reads none of them.
+    fn stamps(&self) -> Vec<(PathBuf, Option<Stamp>)>;
+
+    /// Reads it anew and whole.
+    fn load(&mut self) -> Self::State;
+}
 
 /// When to look.
 #[derive(Clone, Copy)]
@@ -50,29 +67,43 @@ impl Pace {
 /// When no thread can be started. Without the kernel's notifications, changes are found late, not
 /// lost, and a warning is logged.
 pub fn watch(directory: Directory, first: Snapshot) -> io::Result<watch::Receiver<Arc<Snapshot>>> {
-    watch_at(Pace::NORMAL, directory, first)
+    follow("manifests", directory, first)
 }
 
-fn watch_at(pace: Pace, directory: Directory, first: Snapshot) -> io::Result<watch::Receiver<Arc<Snapshot>>> {
+/// As [`watch`], of anything, on a thread of that name.
+pub(super) fn follow<F: Followed>(
+    name: &str,
+    followed: F,
+    first: F::State,
+) -> io::Result<watch::Receiver<Arc<F::State>>> {
+    follow_at(Pace::NORMAL, name, followed, first)
+}
+
+fn follow_at<F: Followed>(
+    pace: Pace,
+    name: &str,
+    followed: F,
+    first: F::State,
+) -> io::Result<watch::Receiver<Arc<F::State>>> {
     let (sender, receiver) = watch::channel(Arc::new(first));
-    thread::Builder::new().name("manifests".to_owned()).spawn(move || follow(pace, directory, &sender))?;
+    thread::Builder::new().name(name.to_owned()).spawn(move || run(pace, followed, &sender))?;
     Ok(receiver)
 }
 
-fn follow(pace: Pace, mut directory: Directory, sender: &watch::Sender<Arc<Snapshot>>) {
+fn run<F: Followed>(pace: Pace, mut followed: F, sender: &watch::Sender<Arc<F::State>>) {
     let (events_in, events) = mpsc::channel();
-    let mut armed = Armed::new(events_in, directory.roots());
+    let mut armed = Armed::new(events_in, followed.roots());
     // Watching starts before the look, and the look comes before waiting: no edit falls between.
     armed.arm();
-    let mut stamps = directory.stamps();
-    send(sender, directory.load());
+    let mut stamps = followed.stamps();
+    send(sender, followed.load());
     while !sender.is_closed() {
         let edited = pace.wait(&events, &mut armed);
         armed.arm();
-        let now = directory.stamps();
+        let now = followed.stamps();
         if edited || now != stamps {
             stamps = now;
-            send(sender, directory.load());
+            send(sender, followed.load());
         }
     }
 }
@@ -109,14 +140,30 @@ impl Pace {
     }
 }
 
-fn send(sender: &watch::Sender<Arc<Snapshot>>, snapshot: Snapshot) {
+fn send<T: PartialEq>(sender: &watch::Sender<Arc<T>>, state: T) {
     sender.send_if_modified(|current| {
-        let changed = **current != snapshot;
+        let changed = **current != state;
         if changed {
-            *current = Arc::new(snapshot);
+            *current = Arc::new(state);
         }
         changed
     });
+}
+
+impl Followed for Directory {
+    type State = Snapshot;
+
+    fn roots(&self) -> &[Root] {
+        self.roots()
+    }
+
+    fn stamps(&self) -> Vec<(PathBuf, Option<Stamp>)> {
+        self.stamps()
+    }
+
+    fn load(&mut self) -> Snapshot {
+        self.load()
+    }
 }
 
 #[cfg(test)]

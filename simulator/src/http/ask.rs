@@ -13,6 +13,7 @@ use crate::wire::UsageMode;
 pub struct Ask {
     /// As sent; absent or empty means the main served name.
     pub model: Option<String>,
+    /// None for a conversation without a message.
     pub prompts: Vec<Prompt>,
     pub sampling: Sampling,
     pub stream: bool,

@@ -30,7 +30,7 @@ pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<Ask, Failure> {
     check_stream_options(&object)?;
     let mut fields = Fields::new(&object);
     let prompt = Conversation::new().messages(fields.required_objects("messages")).finish();
-    let ask = Ask::read(&mut fields, &["max_completion_tokens", "max_tokens"], vec![prompt]);
+    let ask = Ask::read(&mut fields, &["max_completion_tokens", "max_tokens"], prompt.into_iter().collect());
     fields.finish()?;
     Ok(ask)
 }

@@ -40,6 +40,9 @@ pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<Ask, Failure> {
         let message = "Either prompt or prompt_embeds must be provided and non-empty.";
         Failure::parameter("prompt", message, None)
     })?;
+    if prompt.as_array().is_some_and(Vec::is_empty) {
+        return Err(Failure::bad_request("You must pass at least one prompt".to_owned()));
+    }
     check_stream_options(&object)?;
     let mut fields = Fields::new(&object);
     let prompts = texts_or_ids(&mut fields, "prompt", prompt);
@@ -52,7 +55,6 @@ fn is_empty(prompt: &Value) -> bool {
     match prompt {
         Value::Null => true,
         Value::String(text) => text.is_empty(),
-        Value::Array(list) => list.is_empty(),
         _ => false,
     }
 }

@@ -114,6 +114,13 @@ impl Failure {
         Self::Error { status: StatusCode::BAD_REQUEST, kind: "BadRequestError", message, param: None }
     }
 
+    /// Messages to answer, and there is none.
+    pub fn empty_conversation(face: Face) -> Self {
+        let vllm = "Cannot apply chat template to an empty conversation. Provide at least one message.";
+        let message = if face == Face::Sglang { "Messages cannot be empty." } else { vllm };
+        Self::bad_request(message.to_owned())
+    }
+
     /// A body that FastAPI refuses. Each problem is a Python dictionary as text; `param` is where
     /// the first one is.
     pub fn validation(problems: &[String], param: Option<String>) -> Self {

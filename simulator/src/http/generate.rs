@@ -16,7 +16,7 @@ use crate::wire::{Choice, Counts, Head, PromptFacts, Script};
 ///
 /// # Errors
 ///
-/// An unknown model, a parameter out of range, too long a prompt, a full queue, or an engine that was
+/// An unknown model, no message, a parameter out of range, too long a prompt, a full queue, or an engine that was
 /// told to stop.
 pub async fn answer(
     app: &App,
@@ -27,6 +27,9 @@ pub async fn answer(
 ) -> Result<Response, Failure> {
     let target = app.target(&ask)?;
     rank(headers)?;
+    if ask.prompts.is_empty() {
+        return Err(Failure::empty_conversation(app.face));
+    }
     let (copies, tokens) = ask.sampling.check(ask.prompts.len(), app.engine.max_model_len())?;
     let tokens = super::ask::fit(app.face, &ask.prompts, tokens, &ask.sampling, app.engine.max_model_len())?;
     let work = Work {

@@ -34,7 +34,7 @@ pub async fn count(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes)
     let prompt = prompt(&mut fields, &object);
     fields.finish()?;
     app.known(model.as_deref()).map_err(Failure::on_messages)?;
-    let tokens = prompt.tokens;
+    let tokens = prompt.ok_or_else(|| Failure::empty_conversation(app.face).on_messages())?.tokens;
     let context = json!({"original_input_tokens": tokens});
     Ok(Json(Object([("input_tokens", tokens.into()), ("context_management", context)])))
 }
@@ -45,7 +45,7 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Ask, Failure> {
     fields.required_string("model");
     let prompt = prompt(&mut fields, &object);
     fields.required("max_tokens");
-    let mut ask = Ask::read(&mut fields, &["max_tokens"], vec![prompt]);
+    let mut ask = Ask::read(&mut fields, &["max_tokens"], prompt.into_iter().collect());
     ask.stops = fields.texts("stop_sequences");
     if let Some(limit) = object.get("max_tokens").filter(|_| ask.sampling.tokens < 1) {
         fields.unfit("max_tokens", "max_tokens must be positive", limit);
@@ -55,7 +55,7 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Ask, Failure> {
 }
 
 /// The system prompt comes first, as a message of its own.
-fn prompt(fields: &mut Fields<'_>, object: &Map<String, Value>) -> Prompt {
+fn prompt(fields: &mut Fields<'_>, object: &Map<String, Value>) -> Option<Prompt> {
     let mut conversation = Conversation::new();
     if let Some(system) = object.get("system").filter(|system| !system.is_null()) {
         conversation.message(Some(&Value::from("system")), Some(system));

@@ -11,7 +11,10 @@ const TOKENS_BEFORE_ANSWER: u64 = 3;
 
 /// A conversation, put into a template one message after the other.
 #[derive(Debug)]
-pub struct Conversation(PromptReader);
+pub struct Conversation {
+    reader: PromptReader,
+    messages: usize,
+}
 
 // === impl Conversation ===
 
@@ -19,20 +22,21 @@ impl Conversation {
     pub fn new() -> Self {
         let mut reader = PromptReader::default();
         reader.overhead(TOKENS_BEFORE_ANSWER);
-        Self(reader)
+        Self { reader, messages: 0 }
     }
 
     /// Adds a message; `content` is a text or a list of parts, of which those with a text count.
     pub fn message(&mut self, role: Option<&Value>, content: Option<&Value>) {
-        self.0.overhead(TOKENS_AROUND_MESSAGE);
+        self.messages += 1;
+        self.reader.overhead(TOKENS_AROUND_MESSAGE);
         if let Some(Value::String(role)) = role {
-            self.0.text(role);
+            self.reader.text(role);
         }
         match content {
-            Some(Value::String(text)) => self.0.text(text),
+            Some(Value::String(text)) => self.reader.text(text),
             Some(Value::Array(parts)) => {
                 let texts = parts.iter().filter_map(|part| part.get("text")?.as_str());
-                texts.for_each(|text| self.0.text(text));
+                texts.for_each(|text| self.reader.text(text));
             }
             _ => {}
         }
@@ -46,8 +50,9 @@ impl Conversation {
         self
     }
 
-    pub fn finish(self) -> Prompt {
-        self.0.finish()
+    /// `None` without a message: no template takes that.
+    pub fn finish(self) -> Option<Prompt> {
+        (self.messages > 0).then(|| self.reader.finish())
     }
 }
 
@@ -91,7 +96,7 @@ mod tests {
 
     fn chat(messages: &Value) -> u64 {
         let objects = messages.as_array().into_iter().flatten().filter_map(Value::as_object);
-        Conversation::new().messages(objects).finish().tokens
+        Conversation::new().messages(objects).finish().map_or(0, |prompt| prompt.tokens)
     }
 
     fn tokens(prompt: &Value) -> Option<Vec<u64>> {

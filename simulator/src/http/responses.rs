@@ -39,7 +39,7 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<(Ask, Option<String>), Failu
     let instructions = fields.string("instructions").map(str::to_owned);
     fields.required("input");
     let prompt = prompt(&mut fields, &object, instructions.as_deref());
-    let mut ask = Ask::read(&mut fields, &["max_output_tokens"], vec![prompt]);
+    let mut ask = Ask::read(&mut fields, &["max_output_tokens"], prompt.into_iter().collect());
     ask.sampling.tokens_name = "max_output_tokens";
     // One response has one message.
     ask.sampling.copies = 1;
@@ -48,7 +48,7 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<(Ask, Option<String>), Failu
 }
 
 /// Instructions come first, as a message of the system; a plain input is the user's.
-fn prompt(fields: &mut Fields<'_>, object: &Map<String, Value>, instructions: Option<&str>) -> Prompt {
+fn prompt(fields: &mut Fields<'_>, object: &Map<String, Value>, instructions: Option<&str>) -> Option<Prompt> {
     let mut conversation = Conversation::new();
     if let Some(instructions) = instructions {
         conversation.message(Some(&Value::from("system")), Some(&Value::from(instructions)));

@@ -13,7 +13,6 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use bytes::Bytes;
 
-use super::ask::Ask;
 use super::failure::Failure;
 use super::generate::answer;
 use super::{App, chat, completions, embeddings, messages, metrics, only_get, responses, state, unknown_path};
@@ -67,25 +66,10 @@ pub fn router() -> Router<Arc<App>> {
 }
 
 async fn chat(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Failure> {
-    let ask = chat::read(&headers, &body).and_then(|ask| not_empty(ask, &body)).map_err(Failure::on_sglang)?;
+    let ask = chat::read(&headers, &body).map_err(Failure::on_sglang)?;
     drop(body);
     let answer = answer(&app, &headers, "", ask, |head, _| Box::new(Chat::new(head))).await;
     answer.map_err(Failure::on_sglang)
-}
-
-/// SGLang wants at least one message.
-fn not_empty(ask: Ask, body: &[u8]) -> Result<Ask, Failure> {
-    #[derive(serde::Deserialize)]
-    struct Messages<'a> {
-        #[serde(borrow)]
-        messages: Vec<&'a serde_json::value::RawValue>,
-    }
-    match serde_json::from_slice(body) {
-        Ok(Messages { messages }) if messages.is_empty() => {
-            Err(Failure::bad_request("Messages cannot be empty.".to_owned()))
-        }
-        _ => Ok(ask),
-    }
 }
 
 async fn completion(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Failure> {

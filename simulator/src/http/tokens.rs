@@ -34,6 +34,7 @@ pub struct Text {
 pub async fn tokenize(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Json<Tokens>, Failure> {
     let (model, strings, tokens) = read(&headers, &body)?;
     app.known(model.as_deref())?;
+    let tokens = tokens.ok_or_else(|| Failure::empty_conversation(app.face))?;
     let token_strs = strings.then(|| tokens.iter().map(|id| marked(&text_of(*id))).collect());
     Ok(Json(Tokens { count: tokens.len(), max_model_len: app.engine.max_model_len(), tokens, token_strs }))
 }
@@ -44,12 +45,13 @@ pub async fn detokenize(State(app): State<Arc<App>>, headers: HeaderMap, body: B
     Ok(Json(Text { prompt }))
 }
 
-/// The model that is named, whether tokens are wanted as text too, and the tokens.
+/// The model that is named, whether tokens are wanted as text too, and the tokens; none of a conversation without
+/// a message.
 ///
 /// # Errors
 ///
 /// vLLM's 400 for a body that has neither a prompt nor messages.
-pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<(Option<String>, bool, Vec<u32>), Failure> {
+pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<(Option<String>, bool, Option<Vec<u32>>), Failure> {
     let object = fields::object(headers, body)?;
     let mut fields = Fields::new(&object);
     let model = fields.string("model").map(str::to_owned);
@@ -62,10 +64,10 @@ pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<(Option<String>, bool, V
             Some(text) => reader.text(text),
             None => fields.required("messages"),
         }
-        reader.finish()
+        Some(reader.finish())
     };
     fields.finish()?;
-    Ok((model, strings, prompt.ids))
+    Ok((model, strings, prompt.map(|prompt| prompt.ids)))
 }
 
 /// The model that is named, and the text of the tokens.

@@ -8,7 +8,7 @@ pub mod metrics;
 
 use serde::Serialize;
 
-use super::{Counts, DONE, Event};
+use super::{Counts, DONE, Event, Head};
 
 #[derive(Debug, Serialize)]
 struct Usage {
@@ -26,12 +26,40 @@ struct Details {
     cached_tokens: u64,
 }
 
+/// A whole answer of the OpenAI kind: completions and chats differ in their choices.
+#[derive(Debug, Serialize)]
+struct Whole<'a, C> {
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    choices: Vec<C>,
+    usage: Usage,
+    metadata: Metadata,
+}
+
 /// SGLang's `MetaInfo` knows no other release of the weights.
 const WEIGHT_VERSION: &str = "default";
 
 #[derive(Debug, Serialize)]
 struct Metadata {
     weight_version: &'static str,
+}
+
+// === impl Whole ===
+
+impl<'a, C> Whole<'a, C> {
+    fn new(head: &'a Head, object: &'static str, choices: impl Iterator<Item = C>, counts: Counts) -> Self {
+        Self {
+            id: &head.id,
+            object,
+            created: head.created,
+            model: &head.model,
+            choices: choices.collect(),
+            usage: Usage::new(counts, head.details),
+            metadata: Metadata { weight_version: WEIGHT_VERSION },
+        }
+    }
 }
 
 // === impl Usage ===

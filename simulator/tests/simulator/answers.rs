@@ -86,7 +86,7 @@ async fn an_alias_answers_as_the_first_name_and_an_adapter_as_itself() {
         let answer = simulator.post(CHAT, &chat(asked, "hi")).await.json();
         assert_eq!(answer["model"], answered);
     }
-    let no_model = json!({"messages": []});
+    let no_model = json!({"messages": [{"role": "user", "content": "x"}]});
     assert_eq!(simulator.post(CHAT, &no_model).await.json()["model"], "tiny");
 }
 

@@ -16,7 +16,8 @@ const CHAT: &str = "/v1/chat/completions";
 
 /// Sends a request for a chat by hand, so that the connection is the test's own.
 async fn ask(simulator: &Running, stream: bool) -> TcpStream {
-    let body = json!({"messages": [], "stream": stream, "max_tokens": 1000}).to_string();
+    let body =
+        json!({"messages": [{"role": "user", "content": "x"}], "stream": stream, "max_tokens": 1000}).to_string();
     let request = format!(
         "POST {CHAT} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n{body}",
@@ -101,7 +102,7 @@ async fn an_idle_connection_is_closed_after_its_time() {
 #[tokio::test]
 async fn a_thousand_streams_run_side_by_side() {
     let simulator = Running::start(quick()).await;
-    let body = json!({"messages": [], "stream": true, "max_tokens": 5});
+    let body = json!({"messages": [{"role": "user", "content": "x"}], "stream": true, "max_tokens": 5});
     let answers = join_all((0..1000).map(|_| simulator.post(CHAT, &body))).await;
     for answer in &answers {
         assert_eq!(answer.status, StatusCode::OK);

@@ -18,7 +18,7 @@ fn error(message: &str, kind: &str, param: Option<&str>, code: u16) -> Value {
 #[tokio::test]
 async fn an_unknown_model_is_a_404_that_names_the_served_ones() {
     let simulator = Running::start(quick()).await;
-    let answer = simulator.post(CHAT, &json!({"model": "nope", "messages": []})).await;
+    let answer = simulator.post(CHAT, &json!({"model": "nope", "messages": [{"role": "user", "content": "x"}]})).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     assert_eq!(
         answer.text(),
@@ -30,7 +30,7 @@ async fn an_unknown_model_is_a_404_that_names_the_served_ones() {
 async fn a_parameter_out_of_range_is_a_400_also_for_a_stream() {
     let simulator = Running::start(quick()).await;
     for stream in [false, true] {
-        let body = json!({"messages": [], "top_p": 2, "stream": stream});
+        let body = json!({"messages": [{"role": "user", "content": "x"}], "top_p": 2, "stream": stream});
         let answer = simulator.post(CHAT, &body).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST);
         assert_eq!(answer.header("content-type"), Some("application/json"));
@@ -43,7 +43,7 @@ async fn a_parameter_out_of_range_is_a_400_also_for_a_stream() {
 async fn a_small_request_for_a_huge_answer_is_a_400() {
     let simulator = Running::start(quick()).await;
     for (path, body) in [
-        (CHAT, json!({"messages": [], "n": 16_384, "max_tokens": 131_072})),
+        (CHAT, json!({"messages": [{"role": "user", "content": "x"}], "n": 16_384, "max_tokens": 131_072})),
         ("/v1/completions", json!({"prompt": vec!["a"; 300], "n": 16_384, "max_tokens": 1})),
     ] {
         let answer = simulator.post(path, &body).await;
@@ -82,7 +82,7 @@ async fn stream_options_need_a_stream_and_completions_need_a_prompt() {
     for (path, body, param, message) in [
         (
             CHAT,
-            json!({"messages": [], "stream_options": {"include_usage": true}}),
+            json!({"messages": [{"role": "user", "content": "x"}], "stream_options": {"include_usage": true}}),
             "stream_options",
             "Stream options can only be defined when `stream=True`. (parameter=stream_options)",
         ),

@@ -22,7 +22,7 @@ async fn with(fault: &str) -> Running {
 
 /// Sends a chat on a connection of its own.
 async fn ask(simulator: &Running, stream: bool) -> TcpStream {
-    let body = json!({"messages": [], "stream": stream, "max_tokens": 5}).to_string();
+    let body = json!({"messages": [{"role": "user", "content": "x"}], "stream": stream, "max_tokens": 5}).to_string();
     let mut connection = TcpStream::connect(simulator.address).await.expect("a connection");
     let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json";
     let request = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
@@ -78,7 +78,7 @@ async fn a_stall_before_the_headers_or_in_mid_stream_goes_on_until_it_ends() {
 
     for fault in ["stall:for=1ms,count=1", "stall:for=1ms,after=2,count=1"] {
         let simulator = with(fault).await;
-        let body = json!({"messages": [], "stream": true, "max_tokens": 5});
+        let body = json!({"messages": [{"role": "user", "content": "x"}], "stream": true, "max_tokens": 5});
         assert_eq!(simulator.post("/v1/chat/completions", &body).await.events().len(), 6, "{fault}");
     }
 }
@@ -86,11 +86,11 @@ async fn a_stall_before_the_headers_or_in_mid_stream_goes_on_until_it_ends() {
 #[tokio::test]
 async fn an_answer_that_drips_is_whole() {
     let simulator = with("drip:bytes=7,every=100us").await;
-    let body = json!({"messages": [], "max_tokens": 3});
+    let body = json!({"messages": [{"role": "user", "content": "x"}], "max_tokens": 3});
     let whole = simulator.post("/v1/chat/completions", &body).await;
     assert!(whole.header("content-length").is_some());
     assert_eq!(whole.json()["usage"]["completion_tokens"], 3);
-    let streamed = json!({"messages": [], "max_tokens": 3, "stream": true});
+    let streamed = json!({"messages": [{"role": "user", "content": "x"}], "max_tokens": 3, "stream": true});
     assert_eq!(simulator.post("/v1/chat/completions", &streamed).await.events().len(), 4);
     // Each frame of the body is a chunk, with its size in hexadecimal before it.
     let mut connection = ask(&simulator, true).await;

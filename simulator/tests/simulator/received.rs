@@ -38,7 +38,7 @@ async fn an_answer_says_which_bytes_came_only_when_asked() {
 #[tokio::test]
 async fn requests_are_listed_as_they_came_until_cleared() {
     let simulator = Running::start(quick()).await;
-    let body = json!({"messages": [], "x": "é"});
+    let body = json!({"messages": [{"role": "user", "content": "x"}], "x": "é"});
     simulator.post_with("/v1/chat/completions?a=b", &[("x-mine", "yes")], &body).await;
     simulator.get("/health").await;
 
@@ -62,9 +62,9 @@ async fn requests_are_listed_as_they_came_until_cleared() {
 #[tokio::test]
 async fn the_state_names_what_is_served_and_counts_it() {
     let simulator = Running::start(Options { name: Some("pod-1".into()), ..quick() }).await;
-    simulator.post(CHAT, &json!({"messages": []})).await;
-    simulator.post(CHAT, &json!({"messages": [], "stream": true})).await;
-    simulator.post(CHAT, &json!({"model": "nope", "messages": []})).await;
+    simulator.post(CHAT, &json!({"messages": [{"role": "user", "content": "x"}]})).await;
+    simulator.post(CHAT, &json!({"messages": [{"role": "user", "content": "x"}], "stream": true})).await;
+    simulator.post(CHAT, &json!({"model": "nope", "messages": [{"role": "user", "content": "x"}]})).await;
     assert_eq!(
         simulator.get("/simulator/state").await.json(),
         json!({

@@ -140,7 +140,7 @@ async fn a_stop_ends_a_choice_before_its_text_whole_and_streamed() {
 #[tokio::test]
 async fn every_choice_of_a_chat_opens_with_its_role() {
     let simulator = Running::start(quick()).await;
-    let body = json!({"messages": [], "max_tokens": 1, "n": 2, "stream": true});
+    let body = json!({"messages": [{"role": "user", "content": "x"}], "max_tokens": 1, "n": 2, "stream": true});
     let events = simulator.post(CHAT, &body).await.events();
     let seen: Vec<_> = events
         .iter()

@@ -44,7 +44,8 @@ fn report(manifests: &str, skipped: &[String], problems: &[String], open: bool) 
     let at = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
     let listen = "0.0.0.0:8080".parse().unwrap();
     let addresses = Addresses { listen, metrics: at(9090), debug: at(15000), admin: at(9901) };
-    Report { addresses, data_plane: &data_plane, skipped, problems, simulate: false, engines: None, open }.text()
+    Report { addresses, data_plane: &data_plane, skipped, problems, simulate: false, engines: None, key: None, open }
+        .text()
 }
 
 #[test]
@@ -81,7 +82,7 @@ fn without_models_and_endpoints_it_says_what_is_missing() {
 fn engines_without_manifests_are_listed_with_what_they_said() {
     let [listen, metrics, debug, admin] = [8080, 9090, 15000, 9901].map(|port| ([127, 0, 0, 1], port).into());
     let addresses = Addresses { listen, metrics, debug, admin };
-    let text = |manifests: &str, engine: &str| {
+    let text = |manifests: &str, engine: &str, key| {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("all.yaml"), manifests).unwrap();
         let snapshot = Directory::open([directory.path()]).unwrap().load();
@@ -94,15 +95,18 @@ fn engines_without_manifests_are_listed_with_what_they_said() {
             problems: &[],
             simulate: false,
             engines,
+            key,
             open: false,
         };
         (report.text(), report.models_and_try())
     };
-    let (first, _) = text("# none\n", "http://h:1: waiting");
+    let (first, _) = text("# none\n", "http://h:1: waiting", None);
     let begins = "ready: http://127.0.0.1:8080\n\nhttp://h:1: waiting\n\nno models yet: every engine is asked again";
     assert!(first.starts_with(begins) && !first.contains("--simulate") && !first.contains("curl"), "{first}");
-    let (_, later) = text(MANIFESTS, "http://h:1: vLLM serves m");
+    let (_, later) = text(MANIFESTS, "http://h:1: vLLM serves m", None);
     assert!(later.starts_with("\nhttp://h:1: vLLM serves m\n\nMODEL ") && later.contains("\ntry: curl "), "{later}");
+    let (_, keyed) = text(MANIFESTS, "http://h:1: vLLM serves m", Some("NAME"));
+    assert!(keyed.contains(r#"/v1/chat/completions -H "Authorization: Bearer $NAME" -H 'Content-Type"#), "{keyed}");
 }
 
 #[test]

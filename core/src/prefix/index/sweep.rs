@@ -78,27 +78,55 @@ impl Sweep<'_> {
         }
     }
 
-    fn keep_slots(&mut self, slots: &[u16], depth: usize) {
-        let mut words = [0; WORDS];
-        if let Some(words) = words.get_mut(..self.matching.len()) {
-            mark(slots, words);
-            self.keep(words, depth);
+    fn keep(&mut self, words: &[u64], depth: usize) {
+        let both = self.matching.len().min(words.len());
+        let (Some(words), Some((matching, beyond))) = (words.get(..both), self.matching.split_at_mut_checked(both))
+        else {
+            return;
+        };
+        // Few words change: four at a time are passed over.
+        let (matching, last_matching) = matching.as_chunks_mut::<4>();
+        let (words, last_words) = words.as_chunks::<4>();
+        for (chunk, (matching, words)) in matching.iter_mut().zip(words).enumerate() {
+            let ([m0, m1, m2, m3], [w0, w1, w2, w3]) = (*matching, *words);
+            if (m0 & !w0) | (m1 & !w1) | (m2 & !w2) | (m3 & !w3) != 0 {
+                keep_words(self.into, chunk * 4, matching, words, depth);
+            }
+        }
+        keep_words(self.into, both - last_words.len(), last_matching, last_words, depth);
+        for (at, matching) in beyond.iter_mut().enumerate() {
+            leave(self.into, both + at, std::mem::take(matching), depth);
         }
     }
 
-    fn keep(&mut self, words: &[u64], depth: usize) {
-        // Never cut off: the chain was.
-        let depth = u16::try_from(depth).unwrap_or(u16::MAX);
+    fn keep_slots(&mut self, slots: &[u16], depth: usize) {
+        let mut slots = slots.iter().copied().peekable();
         for (index, matching) in self.matching.iter_mut().enumerate() {
-            let kept = words.get(index).copied().unwrap_or_default();
-            let mut gone = *matching & !kept;
-            *matching &= kept;
-            while gone != 0 {
-                if let Some(place) = self.into.get_mut(index * 64 + gone.trailing_zeros() as usize) {
-                    *place = depth;
-                }
-                gone &= gone - 1;
+            let mut kept = 0;
+            while let Some(slot) = slots.next_if(|slot| usize::from(*slot) / 64 == index) {
+                kept |= 1 << (slot % 64);
             }
+            leave(self.into, index, *matching & !kept, depth);
+            *matching &= kept;
         }
+    }
+}
+
+fn keep_words(into: &mut [u16], first: usize, matching: &mut [u64], words: &[u64], depth: usize) {
+    for (at, (matching, kept)) in matching.iter_mut().zip(words).enumerate() {
+        leave(into, first + at, *matching & !kept, depth);
+        *matching &= kept;
+    }
+}
+
+/// Gives the endpoints of one word the depth they reached.
+fn leave(into: &mut [u16], word: usize, mut gone: u64, depth: usize) {
+    // Never cut off: the chain was.
+    let depth = u16::try_from(depth).unwrap_or(u16::MAX);
+    while gone != 0 {
+        if let Some(place) = into.get_mut(word * 64 + gone.trailing_zeros() as usize) {
+            *place = depth;
+        }
+        gone &= gone - 1;
     }
 }

@@ -1,13 +1,13 @@
 //! `least-latency`
 
 use super::Scorer;
-use crate::scheduling::tuning::TWICE;
+use crate::scheduling::tuning::{NOISE, TWICE};
 use crate::scheduling::{Candidate, Load, Random, Request};
 
 /// The sooner the first token and the next ones are expected, the better.
 ///
 /// Each of the two is expected to take c = x (1 + n / 4) at an endpoint that takes x and has n requests, and scores
-/// min(c) / c; the score is alpha for TTFT and 1 - alpha for TPOT. A candidate that nobody measured counts as the
+/// min(1, 1.1 min(c) / c); the score is alpha of that for TTFT and 1 - alpha for TPOT. A candidate that nobody measured counts as the
 /// fastest: it must be tried to be known.
 ///
 /// Upstream stretches what is measured over the whole range: of two endpoints 1 % apart one scores 100 and one 0, and
@@ -40,7 +40,7 @@ fn add(candidates: &[Candidate<'_>], measured: impl Fn(&Load) -> Option<f64>, we
     let cost = |load: &Load| measured(load).unwrap_or(fastest) * (1.0 + f64::from(load.requests()) / TWICE);
     let least = candidates.iter().map(|candidate| cost(&candidate.load)).min_by(f64::total_cmp).unwrap_or(1.0);
     for (candidate, score) in candidates.iter().zip(scores) {
-        *score += weight * least / cost(&candidate.load);
+        *score += weight * (least * NOISE / cost(&candidate.load)).min(1.0);
     }
 }
 
@@ -50,11 +50,12 @@ mod tests {
     use crate::scheduling::Signals;
     use proptest::prelude::*;
 
+    /// To nine digits.
     fn scores(alpha: f64, loads: &[Load]) -> Vec<f64> {
         let candidates: Vec<_> = loads.iter().map(|&load| Candidate { load, ..Candidate::default() }).collect();
         let mut scores = vec![0.0; loads.len()];
         LeastLatency { alpha }.score(&Request::default(), &candidates, &mut || 0, &mut scores);
-        scores
+        scores.into_iter().map(|score| (score * 1e9).round() / 1e9).collect()
     }
 
     fn takes(ttft: f64, tpot: f64) -> Load {
@@ -63,15 +64,16 @@ mod tests {
 
     #[test]
     fn the_faster_is_better_by_as_much_as_it_is_faster() {
-        let loads = [takes(0.1, 0.01), takes(0.2, 0.04)];
+        let loads = [takes(0.1, 0.01), takes(0.22, 0.044)];
         assert_eq!(scores(0.5, &loads), [1.0, 0.375]);
         assert_eq!(scores(1.0, &loads), [1.0, 0.5]);
         assert_eq!(scores(0.0, &loads), [1.0, 0.25]);
+        assert_eq!(scores(0.5, &[takes(0.1, 0.01), takes(0.109, 0.0109)]), [1.0, 1.0], "that is noise");
     }
 
     #[test]
     fn our_own_measurement_counts_before_the_engines_and_that_before_none() {
-        let signals = Signals { ttft: Some(0.4), tpot: Some(0.04), ..Signals::default() };
+        let signals = Signals { ttft: Some(0.44), tpot: Some(0.044), ..Signals::default() };
         let told = Load { signals: Some(signals), ..Load::default() };
         assert_eq!(scores(0.5, &[takes(0.1, 0.01), told]), [1.0, 0.25]);
         assert_eq!(scores(0.5, &[Load { signals: Some(signals), ..takes(0.1, 0.01) }, takes(0.1, 0.01)]), [1.0, 1.0]);
@@ -79,15 +81,15 @@ mod tests {
 
     #[test]
     fn who_was_never_measured_is_tried() {
-        assert_eq!(scores(0.5, &[takes(0.1, 0.01), Load::default(), takes(0.2, 0.02)]), [1.0, 1.0, 0.5]);
+        assert_eq!(scores(0.5, &[takes(0.1, 0.01), Load::default(), takes(0.22, 0.022)]), [1.0, 1.0, 0.5]);
         assert_eq!(scores(0.5, &[Load::default(); 2]), [1.0, 1.0]);
     }
 
     #[test]
     fn requests_in_flight_count_with_and_without_measurements() {
-        let busy = |load| Load { in_flight: 4, ..load };
-        assert_eq!(scores(0.5, &[Load::default(), busy(Load::default())]), [1.0, 0.5]);
-        assert_eq!(scores(0.5, &[takes(0.1, 0.1), busy(takes(0.1, 0.1))]), [1.0, 0.5]);
+        let busy = |load| Load { in_flight: 7, ..load };
+        assert_eq!(scores(0.5, &[Load::default(), busy(Load::default())]), [1.0, 0.4]);
+        assert_eq!(scores(0.5, &[takes(0.1, 0.1), busy(takes(0.1, 0.1))]), [1.0, 0.4]);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 use super::*;
 use crate::{Picker, Pool};
 use kthena_core::engine::{EngineType, Model, Observation};
-use kthena_core::scheduling::{Profile, Snapshot};
+use kthena_core::scheduling::{Profile, Signals, Snapshot};
 use kthena_crds::Resources;
+use serde_json::{Value, json};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 fn debug() -> Debug {
     let picker = Picker::new(Profile::default());
@@ -19,6 +21,15 @@ fn debug() -> Debug {
     debug
 }
 
+fn listed(debug: &Debug, kind: Kind) -> Value {
+    serde_json::from_slice(&list(debug, kind).unwrap()).unwrap()
+}
+
+fn shown(debug: &Debug, kind: Kind, name: &str) -> Option<Value> {
+    let one = one(debug, kind, "default", name).unwrap();
+    one.map(|json| serde_json::from_slice(&json).unwrap())
+}
+
 #[test]
 fn a_pod_shows_what_its_engine_said_and_null_for_what_it_did_not() {
     let debug = debug();
@@ -27,7 +38,7 @@ fn a_pod_shows_what_its_engine_said_and_null_for_what_it_did_not() {
         "metrics": {"gpuCacheUsage": null, "requestWaitingNum": null, "requestRunningNum": null, "tpot": null, "ttft": null},
         "inFlight": 0, "asleep": false, "stale": false, "lastScrapeSecondsAgo": null, "adapters": null,
     });
-    assert_eq!(list(&debug, Kind::Pod), [expected.clone()]);
+    assert_eq!(listed(&debug, Kind::Pod), json!({ "pods": [expected] }));
 
     let signals = Signals {
         running: Some(2),
@@ -46,5 +57,46 @@ fn a_pod_shows_what_its_engine_said_and_null_for_what_it_did_not() {
     });
     expected["models"] = json!(["m", "lora"]);
     expected["asleep"] = json!(true);
-    assert_eq!(list(&debug, Kind::Pod), [expected]);
+    assert_eq!(listed(&debug, Kind::Pod), json!({ "pods": [expected] }));
+}
+
+#[test]
+fn a_pod_alone_also_shows_what_kubernetes_says_of_it() {
+    let debug = debug();
+    let pods = json!([
+        {"metadata": {"name": "a", "namespace": "default", "labels": {"app": "x"}}, "spec": {"nodeName": "n", "containers": []},
+         "status": {"podIP": "10.0.0.1", "phase": "Running", "startTime": "2026-01-02T03:04:05Z"}},
+        {"metadata": {"name": "other", "namespace": "default"}},
+    ]);
+    let pods = serde_json::from_value(pods).unwrap();
+    debug.resources.store(Arc::new(Resources { pods, ..Resources::default() }));
+    let mut expected = listed(&debug, Kind::Pod)["pods"][0].clone();
+    expected["podInfo"] = json!({
+        "podIP": "10.0.0.1", "nodeName": "n", "phase": "Running", "startTime": "2026-01-02T03:04:05Z", "labels": {"app": "x"},
+    });
+    assert_eq!(shown(&debug, Kind::Pod, "a"), Some(expected));
+    assert_eq!(shown(&debug, Kind::Pod, "other"), None, "it serves no ModelServer");
+    assert_eq!(shown(&debug, Kind::Pod, "nobody"), None);
+}
+
+#[test]
+fn a_model_server_shows_its_pods_and_a_kind_without_objects_null() {
+    let debug = debug();
+    let spec = json!({
+        "inferenceEngine": "vLLM", "workloadSelector": {"matchLabels": {"app": "x"}}, "workloadPort": {"port": 8000},
+    });
+    let named = |name: &str| json!({"metadata": {"name": name, "namespace": "default"}, "spec": spec});
+    let model_servers = serde_json::from_value(json!([named("s"), named("empty")])).unwrap();
+    debug.resources.store(Arc::new(Resources { model_servers, ..Resources::default() }));
+    let listed_all = listed(&debug, Kind::ModelServer);
+    let row = |name: &str, pods: &[&str]| {
+        let shown = shown(&debug, Kind::ModelServer, name).unwrap();
+        assert_eq!(shown["spec"]["workloadPort"]["port"], 8000);
+        assert_eq!(shown["associatedPods"], json!(pods));
+        assert_eq!((&shown["decodePods"], &shown["prefillPods"]), (&Value::Null, &Value::Null));
+        shown
+    };
+    assert_eq!(listed_all, json!({ "modelservers": [row("s", &["default/a"]), row("empty", &[])] }));
+    assert_eq!(listed(&debug, Kind::ModelRoute), json!({ "modelroutes": null }));
+    assert_eq!(listed(&debug, Kind::Gateway), json!({ "gateways": null }));
 }

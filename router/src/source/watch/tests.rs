@@ -24,7 +24,7 @@ type Snapshots = watch::Receiver<Arc<Snapshot>>;
 fn follow_paths(pace: Pace, paths: &[&Path]) -> Snapshots {
     let mut directory = Directory::open(paths).unwrap();
     let first = directory.load();
-    watch_at(pace, directory, first).unwrap()
+    follow_at(pace, "manifests", directory, first).unwrap()
 }
 
 /// A directory below one that nobody else uses, holding pod `a`.

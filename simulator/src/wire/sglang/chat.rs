@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::super::{Choice, Counts, DONE, Event, Head, Piece, Script, UsageMode, finish_reason, json};
-use super::{Metadata, Usage, WEIGHT_VERSION};
+use super::{Usage, Whole};
 
 /// A chat's answer.
 #[derive(Debug)]
@@ -13,17 +13,6 @@ pub struct Chat {
     start: String,
     /// The stop of each choice that opened.
     stops: Vec<Option<String>>,
-}
-
-#[derive(Serialize)]
-struct Whole<'a> {
-    id: &'a str,
-    object: &'static str,
-    created: u64,
-    model: &'a str,
-    choices: Vec<WholeChoice<'a>>,
-    usage: Usage,
-    metadata: Metadata,
 }
 
 #[derive(Serialize)]
@@ -95,7 +84,6 @@ impl Script for Chat {
     }
 
     fn whole(&mut self, choices: &[Choice], counts: Counts) -> Bytes {
-        let head = &self.head;
         let choices = choices.iter().enumerate().map(|(index, choice)| WholeChoice {
             index,
             message: Message { role: "assistant", content: &choice.text, reasoning_content: () },
@@ -103,14 +91,6 @@ impl Script for Chat {
             finish_reason: finish_reason(choice.stop.as_deref()),
             matched_stop: choice.stop.as_deref(),
         });
-        json(&Whole {
-            id: &head.id,
-            object: "chat.completion",
-            created: head.created,
-            model: &head.model,
-            choices: choices.collect(),
-            usage: Usage::new(counts, head.details),
-            metadata: Metadata { weight_version: WEIGHT_VERSION },
-        })
+        json(&Whole::new(&self.head, "chat.completion", choices, counts))
     }
 }

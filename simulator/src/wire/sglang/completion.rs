@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::super::{Choice, Counts, DONE, Event, Head, Piece, Script, UsageMode, finish_reason, json};
-use super::{Metadata, Usage, WEIGHT_VERSION};
+use super::{Usage, Whole};
 
 /// Chunks and whole answers share it.
 const OBJECT: &str = "text_completion";
@@ -14,17 +14,6 @@ const OBJECT: &str = "text_completion";
 pub struct Completion {
     head: Head,
     start: String,
-}
-
-#[derive(Serialize)]
-struct Whole<'a> {
-    id: &'a str,
-    object: &'static str,
-    created: u64,
-    model: &'a str,
-    choices: Vec<WholeChoice<'a>>,
-    usage: Usage,
-    metadata: Metadata,
 }
 
 #[derive(Serialize)]
@@ -94,14 +83,6 @@ impl Script for Completion {
             token_ids: head.token_ids.then_some(&choice.ids),
             prompt_token_ids: head.prompt_ids(index),
         });
-        json(&Whole {
-            id: &head.id,
-            object: OBJECT,
-            created: head.created,
-            model: &head.model,
-            choices: choices.collect(),
-            usage: Usage::new(counts, head.details),
-            metadata: Metadata { weight_version: WEIGHT_VERSION },
-        })
+        json(&Whole::new(head, OBJECT, choices, counts))
     }
 }

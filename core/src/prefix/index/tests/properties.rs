@@ -11,7 +11,12 @@ const ENDPOINTS: usize = 9;
 
 /// A prompt as the branches it takes: each hash commits to all before it.
 fn hashes(branches: &[u8]) -> Vec<u64> {
-    branches.iter().scan(1, |hash, branch| Some(*hash = child(*hash, *branch)).map(|()| *hash)).collect()
+    let mut hash = 1;
+    let next = |branch: &u8| {
+        hash = child(hash, *branch);
+        hash
+    };
+    branches.iter().map(next).collect()
 }
 
 fn child(hash: u64, branch: u8) -> u64 {
@@ -95,6 +100,29 @@ proptest! {
             index.forget(endpoint as u32);
         }
         prop_assert_eq!((index.entries(), index.occupied, index.holders.len()), (0, 0, (0, 0)));
+    }
+
+    #[test]
+    fn a_fleet_of_any_size_matches_as_far_as_each_went(
+        learnt in vec((0..700u32, 1..40usize), 0..400),
+        everybody in 0..30usize,
+        asked in 0..45usize,
+        restarted in vec(0..700u32, 0..200),
+        endpoints in 0..900usize,
+    ) {
+        let mut index = Index::new();
+        let mut depths = vec![0; 900];
+        let prompt = hashes(&[0; 45]);
+        for (endpoint, depth) in learnt.into_iter().chain((0..500).map(|endpoint| (endpoint, everybody))) {
+            index.learn(endpoint, &prompt[..depth]);
+            depths[endpoint as usize] = depth.max(depths[endpoint as usize]);
+        }
+        for endpoint in restarted {
+            index.forget(endpoint);
+            depths[endpoint as usize] = 0;
+        }
+        let expected: Vec<_> = depths.iter().take(endpoints).map(|depth| (*depth).min(asked) as u16).collect();
+        prop_assert_eq!(matches(&index, &prompt[..asked], endpoints), expected);
     }
 
     #[test]
