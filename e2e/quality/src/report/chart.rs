@@ -77,7 +77,7 @@ fn panel(
         .disable_y_axis()
         .x_desc(what)
         .label_style(font.clone())
-        .light_line_style(WHITE)
+        .max_light_lines(0)
         .draw()
         .map_err(drawing)?;
     for (place, row) in rows.iter().rev().enumerate() {
@@ -136,7 +136,7 @@ pub fn lines(title: &str, time: Duration, policies: &[(&str, &Outcome)]) -> anyh
                 .x_desc("seconds")
                 .y_desc("in flight")
                 .label_style(("sans-serif", 13).into_font().color(&INK))
-                .light_line_style(WHITE)
+                .max_light_lines(0)
                 .draw()
                 .map_err(drawing)?;
             let engines = outcome.in_flight.first().map_or(0, Vec::len);
