@@ -125,13 +125,19 @@ impl Fleet {
             }
             _ => 0.0,
         };
-        let candidate = |slot: &Slot| Some(self.engines.get(*slot as usize)?.candidate(share(slot), now));
-        let candidates: Vec<Candidate<'_>> = pool.slots.iter().filter_map(candidate).collect();
+        let engines = || pool.slots.iter().filter_map(|slot| Some((slot, self.engines.get(*slot as usize)?)));
+        let routers = routers(engines().filter_map(|(_, engine)| engine.said()));
+        let mut candidates: Vec<Candidate<'_>> = engines().map(|(slot, e)| e.candidate(share(slot), now)).collect();
+        candidates.iter_mut().for_each(|candidate| candidate.load.routers = routers);
         let decision = profile.decide_by_laps(request, &pool.endpoints, &candidates, random, lap);
         let best = candidates.iter().map(|candidate| candidate.matched).fold(0.0, f64::max);
-        let first = decision.picks.first().and_then(|pick| pool.slots.get(*pick)).copied();
+        let first =
+            decision.picks.first().and_then(|pick| Some((*pool.slots.get(*pick)?, candidates.get(*pick)?.matched)));
         let (mut dispatch, mut evicted) = (None, 0);
-        if let Some(slot) = first {
+        if let Some((slot, matched)) = first {
+            if let Some(engine) = self.engines.get_mut(slot as usize) {
+                engine.prefills(f64::from(request.tokens) * (1.0 - matched), now);
+            }
             dispatch = Some(self.dispatch(slot, request));
             evicted = self.learn(slot, request, key, blocks.is_some());
         }
@@ -273,4 +279,14 @@ impl Fleet {
             self.free.push(slot);
         }
     }
+}
+
+/// How many routers there seem to be that send as much as we do: what engines said they had, over what of it was ours.
+///
+/// One more for each engine on both sides: of a few requests one or two may be out of step. Sixteen at the most.
+fn routers(said: impl Iterator<Item = (u32, u32)>) -> f64 {
+    let (all, ours) = said.fold((0.0, 0.0), |(all, ours), (requests, then)| {
+        (all + f64::from(requests) + 1.0, ours + f64::from(then) + 1.0)
+    });
+    if ours == 0.0 { 1.0 } else { (all / ours).clamp(1.0, 16.0) }
 }

@@ -84,6 +84,12 @@ impl Setup {
         self.flags(&["--config", &path])
     }
 
+    /// Endpoints are chosen by load alone. By default a prompt that an engine has answered before goes there again, and
+    /// whoever answers a little faster gets all that come one after the other.
+    pub fn by_load(self) -> Self {
+        self.config("scheduler: {plugins: {Score: {enabled: [{name: least-request, weight: 1}]}}}\n")
+    }
+
     /// A variable of the environment.
     pub fn env(mut self, name: &'static str, value: &str) -> Self {
         self.environment.push((name, value.to_owned()));

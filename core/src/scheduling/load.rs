@@ -17,7 +17,17 @@ pub struct Load {
     pub tpot: Option<f64>,
     /// How long our own requests take there, in seconds.
     pub duration: Option<f64>,
+    /// Tokens of prompts that we sent and that are still to be computed, estimated ([`Load::work`]).
+    pub prefill: f64,
+    /// How many routers there seem to be that send as much as we do, ourselves included; below 1 counts as 1.
+    pub routers: f64,
 }
+
+/// So many tokens of a prompt that is still to be computed count as one more request.
+///
+/// A request that decodes costs the others next to nothing; one whose prompt is computed makes all of them wait for
+/// it, and whoever comes next too.
+const PREFILL_OF_A_REQUEST: f64 = 512.0;
 
 /// What we had in flight at an endpoint at some time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,18 +60,29 @@ pub struct Signals {
 // === impl Load ===
 
 impl Load {
-    /// Requests that the endpoint has, as far as we know: max(in flight, running + waiting + what we sent since -
-    /// what of ours ended since).
+    /// Requests that the endpoint has, as far as we know: max(in flight, running + waiting + (what we sent since -
+    /// what of ours ended since) * routers).
     ///
     /// The engine sees what other routers sent, and what we sent before we were started again; we see what
     /// happened since it said so, up to a scrape's interval ago. Without the correction the endpoint that a scrape
     /// caught with one request would be shunned by all others until the next one. Upstream adds 100 * (in flight -
     /// running) to what is in flight, which weighs a request that no scrape has seen yet a hundred times one that
     /// runs: between two scrapes all requests shun whichever endpoint got the last one.
+    ///
+    /// Other routers see the same page and do as we do: where there are four, the endpoint that looked idle gets four
+    /// times what we send it. Each corrected by its own share alone, they overshoot together, and back again.
     pub fn requests(&self) -> u32 {
         let signals = self.signals.unwrap_or_default();
         let said = signals.running.unwrap_or(0).saturating_add(signals.waiting.unwrap_or(0));
         self.in_flight.max(self.since(said))
+    }
+
+    /// Requests, and the prompts that are still to be computed counted once more: requests + prefill * routers / 512.
+    ///
+    /// Where many answers end at once, whoever counts requests alone sends all that come next to the endpoint that they
+    /// ended at, one prompt behind the other.
+    pub fn work(&self) -> f64 {
+        f64::from(self.requests()) + self.prefill * self.routers.max(1.0) / PREFILL_OF_A_REQUEST
     }
 
     /// Requests that wait in the engine; `None` when it does not say.
@@ -80,7 +101,7 @@ impl Load {
     /// two scrapes go to one endpoint, the one that was the emptiest.
     pub fn kv_cache_usage(&self, per_token: f64) -> Option<f64> {
         let usage = self.signals?.kv_cache_usage?;
-        let more = f64::from(self.tokens) - f64::from(self.then.tokens);
+        let more = (f64::from(self.tokens) - f64::from(self.then.tokens)) * self.routers.max(1.0);
         Some((usage + more * self.kv_cache_per_token().unwrap_or(per_token)).clamp(0.0, 1.0))
     }
 
@@ -112,6 +133,8 @@ impl Load {
 
     /// A count of requests that the engine gave, brought up to now.
     fn since(&self, said: u32) -> u32 {
-        said.saturating_add(self.in_flight).saturating_sub(self.then.in_flight)
+        let since = (f64::from(self.in_flight) - f64::from(self.then.in_flight)) * self.routers.max(1.0);
+        // Saturates at both ends, as `as` does.
+        (f64::from(said) + since).round() as u32
     }
 }

@@ -28,6 +28,12 @@ pub(super) const NOISE: f64 = 1.1;
 /// request. An eighth of a request's time is about a long prompt's prefill.
 pub(super) const QUEUE: f64 = 1.0 / 8.0;
 
+/// Half of what a match may count for is reached where it saves this many tokens.
+///
+/// Engines keep blocks of 16 tokens or more, and to compute a hundred takes a few milliseconds: to send everybody who
+/// says hello to one endpoint saves nothing and makes it busy.
+pub(super) const SAVED: f64 = 128.0;
+
 /// An endpoint keeps its affinity up to so many requests more than the others' mean and the fewest together: a few
 /// may share a prompt while others idle, and a popular one may make its endpoint twice as busy.
 pub(super) const ROOM: f64 = FEW as f64;

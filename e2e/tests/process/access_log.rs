@@ -86,7 +86,7 @@ async fn the_pod_in_the_line_is_the_one_that_served_after_others_failed() {
         + &manifests::route("lost", "lost", &[("lost", 100)])
         + &manifests::server("lost", "lost", "")
         + &manifests::pod("nowhere", "lost", &nowhere.ip().to_string());
-    let kthena = Setup::new(&[("all.yaml", &manifests)]).up();
+    let kthena = Setup::new(&[("all.yaml", &manifests)]).by_load().up();
     let client = kthena.client();
     let mut attempts: BTreeMap<String, u32> = BTreeMap::new();
     for request in 0..20 {

@@ -50,7 +50,8 @@ static FLEET: LazyLock<Fleet> = LazyLock::new(|| {
         + &model("slow-stream", ONE_RETRY, &[slow_stream])
         + &model("broken", ONE_RETRY, &[broken])
         + &model("loading", "", &[loading]);
-    let kthena = Setup::new(&[("all.yaml", &all), ("pods-go.yaml", &model("pods-go", "", &[pods_go]))]).up();
+    let files = [("all.yaml", all), ("pods-go.yaml", model("pods-go", "", &[pods_go]))];
+    let kthena = Setup::new(&files.each_ref().map(|(file, text)| (*file, text.as_str()))).by_load().up();
     Fleet { kthena, _dead: dead, _engines: engines }
 });
 

@@ -104,7 +104,7 @@ spec:
 "#;
 
 pub(crate) static SPINE: LazyLock<Kthena> =
-    LazyLock::new(|| Setup::simulated(&[("routes.yaml", ROUTES), ("servers.yaml", SERVERS)]).up());
+    LazyLock::new(|| Setup::simulated(&[("routes.yaml", ROUTES), ("servers.yaml", SERVERS)]).by_load().up());
 
 const SMALL: &str = "default/deepseek-r1-1-5b";
 const LARGE: &str = "default/deepseek-r1-7b";

@@ -17,9 +17,9 @@ impl Scorer for LeastRequest {
     }
 
     fn score(&self, _: &Request<'_>, candidates: &[Candidate<'_>], _: &mut Random<'_>, scores: &mut [f64]) {
-        let busiest = candidates.iter().map(|candidate| candidate.load.requests()).max().unwrap_or(0).max(FEW);
+        let busiest = candidates.iter().map(|candidate| candidate.load.work()).fold(f64::from(FEW), f64::max);
         for (candidate, score) in candidates.iter().zip(scores) {
-            *score = 1.0 - f64::from(candidate.load.requests()) / f64::from(busiest);
+            *score = 1.0 - candidate.load.work() / busiest;
         }
     }
 }

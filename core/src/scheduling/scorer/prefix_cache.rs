@@ -2,10 +2,14 @@
 
 use super::Scorer;
 use crate::scheduling::headroom::Headroom;
+use crate::scheduling::tuning::SAVED;
 use crate::scheduling::{Candidate, PrefixArguments, Random, Request};
 
-/// The more of the prompt an endpoint has ([`Candidate::matched`]), the better, as far as it has room
-/// ([`Headroom`]): matched * headroom. All score 0 where nobody has any of it.
+/// The more of the prompt an endpoint has ([`Candidate::matched`]), the better, as far as that saves anything and the
+/// endpoint has room ([`Headroom`]): matched * t / (t + 128) * headroom, for t tokens that are matched. All score 0
+/// where nobody has any of it.
+///
+/// Where nobody said how many tokens the prompt has, the second factor is 1.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PrefixCache(pub PrefixArguments);
 
@@ -16,10 +20,15 @@ impl Scorer for PrefixCache {
         "prefix-cache"
     }
 
-    fn score(&self, _: &Request<'_>, candidates: &[Candidate<'_>], _: &mut Random<'_>, scores: &mut [f64]) {
+    fn score(&self, request: &Request<'_>, candidates: &[Candidate<'_>], _: &mut Random<'_>, scores: &mut [f64]) {
+        let tokens = f64::from(request.tokens);
+        let worth = |matched: f64| match tokens * matched {
+            saved if tokens > 0.0 => matched * saved / (saved + SAVED),
+            _ => matched,
+        };
         let headroom = Headroom::among(candidates);
         for (candidate, score) in candidates.iter().zip(scores) {
-            *score = candidate.matched * headroom.of(&candidate.load);
+            *score = worth(candidate.matched) * headroom.of(&candidate.load);
         }
     }
 
@@ -80,6 +89,20 @@ mod tests {
     #[test]
     fn equal_prompts_at_once_land_together_while_there_is_room() {
         assert_eq!(spread(16, idle(4), 1.0).iter().max(), Some(&16));
+    }
+
+    #[test]
+    fn a_match_counts_by_the_tokens_that_it_saves() {
+        let score = |tokens, matched| {
+            let mut scores = [0.0];
+            let request = Request { tokens, ..Request::default() };
+            PrefixCache::default().score(&request, &[candidate(matched, 0, 0)], &mut || 0, &mut scores);
+            scores[0]
+        };
+        assert_eq!([score(128, 1.0), score(256, 0.5), score(384, 1.0)], [0.5, 0.25, 0.75]);
+        assert!(score(4, 1.0) < 1.0 / 16.0, "less than a request in flight, and more than nothing: {}", score(4, 1.0));
+        assert!(score(4, 1.0) > 0.0);
+        assert_eq!([score(0, 0.5), score(4096, 0.0)], [0.5, 0.0], "nobody said");
     }
 
     #[test]
