@@ -9,6 +9,7 @@
 
 mod dispatch;
 mod engine;
+mod prefill;
 #[cfg(test)]
 mod tests;
 
@@ -135,11 +136,12 @@ impl Fleet {
             decision.picks.first().and_then(|pick| Some((*pool.slots.get(*pick)?, candidates.get(*pick)?.matched)));
         let (mut dispatch, mut evicted) = (None, 0);
         if let Some((slot, matched)) = first {
+            let tokens = f64::from(request.tokens) * (1.0 - matched);
             if let Some(engine) = self.engines.get_mut(slot as usize) {
-                engine.prefills(f64::from(request.tokens) * (1.0 - matched), now);
+                engine.prefill.send(tokens, now);
             }
             dispatch = Some(self.dispatch(slot, request));
-            evicted = self.learn(slot, request, key, blocks.is_some());
+            evicted = self.learn(slot, request, blocks.is_some(), key, tokens);
         }
         Some(Pick { decision, dispatch, prefix: blocks.map(|_| PrefixUse { best, evicted }) })
     }
@@ -161,11 +163,15 @@ impl Fleet {
         }
         let Some(sent) = ended.key.and_then(|key| self.pending.take(key)) else { return };
         let there = ended.address == Some(&*sent.address);
+        if let (true, Some(ttft), Some(engine)) = (there, ended.ttft, self.engines.get_mut(sent.slot as usize)) {
+            engine.prefill.observe(sent.tokens, ttft);
+        }
+        let Some(stamp) = sent.stamp else { return };
         // A client that went away leaves behind what was computed for it.
         if there && (ended.served() || ended.status == 0) {
             return;
         }
-        self.index.retract(sent.slot, &sent.prefix, sent.stamp);
+        self.index.retract(sent.slot, &sent.prefix, stamp);
         if let Some(slot) = served.filter(|_| ended.served()) {
             self.index.learn(slot, &sent.prefix);
         }
@@ -230,16 +236,15 @@ impl Fleet {
     }
 
     /// Takes the prompt for the endpoint's from now on, so that the next one alike finds it there; how many had to go.
-    fn learn(&mut self, slot: Slot, request: &Request<'_>, key: Option<u64>, wanted: bool) -> usize {
-        if !wanted {
-            return 0;
-        }
-        let learned = self.index.learn(slot, request.prefix);
+    /// `tokens` of it are to be computed.
+    fn learn(&mut self, slot: Slot, request: &Request<'_>, wanted: bool, key: Option<u64>, tokens: f64) -> usize {
+        let prefix = if wanted { request.prefix } else { &[] };
+        let learned = wanted.then(|| self.index.learn(slot, prefix));
         if let (Some(key), Some(engine)) = (key, self.engines.get(slot as usize)) {
-            let address = Arc::clone(&engine.endpoint.address);
-            self.pending.put(key, Sent { slot, address, stamp: learned.stamp, prefix: request.prefix.into() });
+            let (address, stamp) = (Arc::clone(&engine.endpoint.address), learned.map(|learned| learned.stamp));
+            self.pending.put(key, Sent { slot, address, stamp, prefix: prefix.into(), tokens });
         }
-        learned.evicted
+        learned.map_or(0, |learned| learned.evicted)
     }
 
     /// The place of an endpoint, a new one where it has none.

@@ -51,8 +51,11 @@ pub(super) struct Pending {
 pub(super) struct Sent {
     pub(super) slot: Slot,
     pub(super) address: Arc<str>,
-    pub(super) stamp: Stamp,
+    /// Of what was learnt of its prompt.
+    pub(super) stamp: Option<Stamp>,
     pub(super) prefix: Box<[u64]>,
+    /// Tokens of its prompt that were to be computed.
+    pub(super) tokens: f64,
 }
 
 // === impl Ended ===

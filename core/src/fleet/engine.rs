@@ -1,5 +1,6 @@
 //! What is known of one engine.
 
+use super::prefill::Prefill;
 use super::{Ended, Seen};
 use crate::engine::{Model, Observation};
 use crate::latency::Ewma;
@@ -21,12 +22,8 @@ pub(super) struct Engine {
     ttft: Ewma,
     tpot: Ewma,
     duration: Ewma,
-    /// Tokens of prompts still to be computed, at that time.
-    prefill: (f64, Duration),
+    pub(super) prefill: Prefill,
 }
-
-/// How long a prompt is thought to be computed where nobody measured, in seconds.
-const USUAL_TTFT: f64 = 0.3;
 
 // === impl Engine ===
 
@@ -52,31 +49,15 @@ impl Engine {
             ttft: self.ttft.get(now),
             tpot: self.tpot.get(now),
             duration: self.duration.get(now),
-            prefill: self.prefill(now),
+            prefill: self.prefill.backlog(now),
             ..Load::default()
         }
-    }
-
-    /// What is left of the prompts that were sent: e^(-t / TTFT) of each after a time t, as after a TTFT on average it
-    /// is computed.
-    fn prefill(&self, now: Duration) -> f64 {
-        let (tokens, at) = self.prefill;
-        if tokens < 1.0 {
-            return 0.0;
-        }
-        let ttft = self.ttft.get(now).or_else(|| self.signals?.ttft).unwrap_or(USUAL_TTFT).clamp(0.01, 30.0);
-        tokens * (-now.saturating_sub(at).as_secs_f64() / ttft).exp()
     }
 
     /// Requests that the engine said it had, and how many of them were ours.
     pub(super) fn said(&self) -> Option<(u32, u32)> {
         let signals = self.signals?;
         Some((signals.running?.saturating_add(signals.waiting.unwrap_or(0)), self.then.in_flight))
-    }
-
-    /// A prompt of so many tokens that are to be computed is on its way.
-    pub(super) fn prefills(&mut self, tokens: f64, now: Duration) {
-        self.prefill = (self.prefill(now) + tokens, now);
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
@@ -145,7 +126,7 @@ impl Default for Engine {
             ttft: Ewma::default(),
             tpot: Ewma::default(),
             duration: Ewma::default(),
-            prefill: (0.0, Duration::ZERO),
+            prefill: Prefill::default(),
         }
     }
 }
