@@ -28,12 +28,13 @@ const UPSTREAM: &str = r#"{"scheduler": {
     "auth": {"issuer": "", "audiences": [], "jwksUri": ""}}"#;
 
 #[test]
-fn upstreams_default_file_is_served_whole_and_is_what_no_file_means_but_for_a_filter_more() {
+fn upstreams_default_file_is_served_whole_and_is_what_no_file_means_but_for_lora_affinity() {
     let Compiled { profile, problems, .. } = parse(UPSTREAM).unwrap().compile().unwrap();
     assert_eq!((problems.len(), profile.prefix()), (0, Some(PrefixArguments::default())));
     let written = format!("{profile:?}");
     let default = format!("{:?}", Profile::default());
-    assert_eq!(default, written.replace(r#"["least-request"]"#, r#"["least-request", "lora-affinity"]"#));
+    let more = written.replace(r#"["least-request"]"#, r#"["least-request", "lora-affinity"]"#);
+    assert_eq!(default, more.replace(r#"("prefix-cache", 1.0)"#, r#"("prefix-cache", 1.0), ("lora-affinity", 1.0)"#));
 }
 
 /// Whether an endpoint with that many requests waiting is picked under these arguments of `least-request`.

@@ -13,7 +13,7 @@ const USUAL: f64 = 8192.0;
 const FASTER: f64 = 0.3;
 
 /// What one below counts for: most likely something did.
-const SLOWER: f64 = 0.01;
+const SLOWER: f64 = 0.001;
 
 /// Shorter prompts say nothing of the rate: their first token takes what it takes.
 const LEAST_TOKENS: f64 = 64.0;

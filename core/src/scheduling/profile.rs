@@ -177,11 +177,12 @@ fn retry_after(verdicts: &[Verdict]) -> Duration {
 }
 
 impl Default for Profile {
-    /// What upstream's chart configures, and a filter by `lora-affinity`, which drops nobody where engines list alike.
+    /// What upstream's chart configures, and `lora-affinity`, which says nothing of requests for no adapter.
     fn default() -> Self {
         let arguments = Arguments::default();
         let filters = Plugin::FILTERS.into_iter().filter_map(|plugin| plugin.filter(&arguments));
-        let ranking = [Plugin::LeastRequest, Plugin::GpuUsage, Plugin::LeastLatency, Plugin::PrefixCache];
+        let ranking =
+            [Plugin::LeastRequest, Plugin::GpuUsage, Plugin::LeastLatency, Plugin::PrefixCache, Plugin::LoraAffinity];
         Self::new(filters.collect(), ranking.into_iter().map(|plugin| (plugin.scorer(&arguments), 1.0)).collect())
     }
 }

@@ -32,7 +32,7 @@ pub struct Text {
 
 /// A prompt, or messages, which get the template that chats get.
 pub async fn tokenize(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Json<Tokens>, Failure> {
-    let (model, strings, tokens) = read(&headers, &body)?;
+    let Wanted { model, strings, tokens } = read(&headers, &body)?;
     app.known(model.as_deref())?;
     let tokens = tokens.ok_or_else(|| Failure::empty_conversation(app.face))?;
     let token_strs = strings.then(|| tokens.iter().map(|id| marked(&text_of(*id))).collect());
@@ -45,13 +45,23 @@ pub async fn detokenize(State(app): State<Arc<App>>, headers: HeaderMap, body: B
     Ok(Json(Text { prompt }))
 }
 
-/// The model that is named, whether tokens are wanted as text too, and the tokens; none of a conversation without
-/// a message.
+/// What `/tokenize` is asked.
+#[derive(Debug)]
+pub struct Wanted {
+    /// The model that is named.
+    pub model: Option<String>,
+    /// Whether tokens are wanted as text too.
+    pub strings: bool,
+    /// Of a conversation without a message, none.
+    pub tokens: Option<Vec<u32>>,
+}
+
+/// Reads it.
 ///
 /// # Errors
 ///
 /// vLLM's 400 for a body that has neither a prompt nor messages.
-pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<(Option<String>, bool, Option<Vec<u32>>), Failure> {
+pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<Wanted, Failure> {
     let object = fields::object(headers, body)?;
     let mut fields = Fields::new(&object);
     let model = fields.string("model").map(str::to_owned);
@@ -67,7 +77,7 @@ pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<(Option<String>, bool, O
         Some(reader.finish())
     };
     fields.finish()?;
-    Ok((model, strings, prompt.map(|prompt| prompt.ids)))
+    Ok(Wanted { model, strings, tokens: prompt.map(|prompt| prompt.ids) })
 }
 
 /// The model that is named, and the text of the tokens.

@@ -6,7 +6,7 @@ use crate::scheduling::{Candidate, Load, Random, Request};
 
 /// The sooner the first token and the next ones are expected, the better.
 ///
-/// Each of the two is expected to take c = x (1 + n / 4) at an endpoint that takes x and has n requests, and scores
+/// Each of the two is expected to take c = x (1 + n / 4) at an endpoint that takes x and has work of n ([`Load::work`]), and scores
 /// min(1, 1.1 min(c) / c); the score is alpha of that for TTFT and 1 - alpha for TPOT. A candidate that nobody measured counts as the
 /// fastest: it must be tried to be known.
 ///
@@ -37,7 +37,7 @@ fn add(candidates: &[Candidate<'_>], measured: impl Fn(&Load) -> Option<f64>, we
     let measured = |load: &Load| measured(load).map(|seconds| seconds.max(1e-6));
     let fastest = candidates.iter().filter_map(|candidate| measured(&candidate.load)).min_by(f64::total_cmp);
     let fastest = fastest.unwrap_or(1.0);
-    let cost = |load: &Load| measured(load).unwrap_or(fastest) * (1.0 + f64::from(load.requests()) / TWICE);
+    let cost = |load: &Load| measured(load).unwrap_or(fastest) * (1.0 + load.work() / TWICE);
     let least = candidates.iter().map(|candidate| cost(&candidate.load)).min_by(f64::total_cmp).unwrap_or(1.0);
     for (candidate, score) in candidates.iter().zip(scores) {
         *score += weight * (least * NOISE / cost(&candidate.load)).min(1.0);

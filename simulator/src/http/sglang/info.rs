@@ -89,8 +89,8 @@ pub async fn one_model(State(app): State<Arc<App>>, Path(model): Path<String>) -
 }
 
 pub async fn tokenize(state: State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Json<Object<3>>, Failure> {
-    let (_, _, told) = tokens::read(&headers, &body).map_err(Failure::on_sglang)?;
-    let told = told.ok_or_else(|| Failure::empty_conversation(state.face).on_sglang())?;
+    let told = tokens::read(&headers, &body).map_err(Failure::on_sglang)?;
+    let told = told.tokens.ok_or_else(|| Failure::empty_conversation(state.face).on_sglang())?;
     let count = told.len();
     Ok(Json(Object([
         ("tokens", json!(told)),
