@@ -3,9 +3,13 @@
 //! Counts are the same on every machine with the same compiler, however busy it is, so they show what a change costs
 //! where times do not. Alone, the program only does what would be counted.
 
+#[path = "cases/decision.rs"]
+mod decision;
 #[path = "cases/prefix.rs"]
 mod prefix;
 
+use decision::{NOW, TARGET, chat, random};
+use kthena_core::scheduling::{Profile, Request};
 use prefix::{PROMPT, fleet, prompt, share_system_prompt};
 use std::hint::black_box;
 
@@ -20,7 +24,11 @@ const UNKNOWN: u64 = 1 << 30;
 
 fn main() {
     let endpoints = [100, 1000];
-    let cases = endpoints.into_iter().flat_map(matches).chain(endpoints.into_iter().flat_map(learn)).chain([forget()]);
+    let cases = endpoints.into_iter().map(decide);
+    let cases = cases
+        .chain(endpoints.into_iter().flat_map(matches))
+        .chain(endpoints.into_iter().flat_map(learn))
+        .chain([forget()]);
     for (name, mut call) in cases {
         // The first call allocates what later ones reuse.
         call();
@@ -34,6 +42,20 @@ fn main() {
 #[inline(never)]
 fn counted(call: &mut dyn FnMut()) {
     call();
+}
+
+/// By the default profile, a prompt of which a part is known.
+fn decide(endpoints: u32) -> Case {
+    let (mut fleet, profile, prefix, mut seed) =
+        (decision::fleet(endpoints), Profile::default(), chat(1 << 20, PROMPT), 1);
+    let call = move || {
+        let request = Request { target: TARGET, model: "model", tokens: 2000, prefix: black_box(&prefix) };
+        let pick = fleet.pick(&profile, &request, Some(1), NOW, &mut || random(&mut seed), &mut |_| ());
+        if let Some(dispatch) = pick.and_then(|pick| black_box(pick).dispatch) {
+            fleet.end(dispatch);
+        }
+    };
+    (format!("decide: {endpoints} endpoints, {PROMPT} hashes, default profile"), Box::new(call))
 }
 
 fn matches(endpoints: u32) -> Vec<Case> {

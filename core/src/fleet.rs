@@ -128,8 +128,8 @@ impl Fleet {
         };
         let engines = || pool.slots.iter().filter_map(|slot| Some((slot, self.engines.get(*slot as usize)?)));
         let routers = routers(engines().filter_map(|(_, engine)| engine.said()));
-        let mut candidates: Vec<Candidate<'_>> = engines().map(|(slot, e)| e.candidate(share(slot), now)).collect();
-        candidates.iter_mut().for_each(|candidate| candidate.load.routers = routers);
+        let candidate = |(slot, engine)| Engine::candidate(engine, share(slot), routers, now);
+        let candidates: Vec<Candidate<'_>> = engines().map(candidate).collect();
         let decision = profile.decide_by_laps(request, &pool.endpoints, &candidates, random, lap);
         let best = candidates.iter().map(|candidate| candidate.matched).fold(0.0, f64::max);
         let first =
@@ -163,7 +163,8 @@ impl Fleet {
         }
         let Some(sent) = ended.key.and_then(|key| self.pending.take(key)) else { return };
         let there = ended.address == Some(&*sent.address);
-        if let (true, Some(ttft), Some(engine)) = (there, ended.ttft, self.engines.get_mut(sent.slot as usize)) {
+        let engine = self.engines.get_mut(sent.slot as usize).filter(|engine| engine.endpoint.address == sent.address);
+        if let (true, Some(ttft), Some(engine)) = (there, ended.ttft, engine) {
             engine.prefill.observe(sent.tokens, ttft);
         }
         let Some(stamp) = sent.stamp else { return };

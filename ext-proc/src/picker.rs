@@ -134,7 +134,8 @@ impl Picker {
         let Pick { decision, dispatch, prefix } =
             self.lock().pick(&profile, request, key, now, &mut random, &mut lap)?;
         let ticket = dispatch.map(|dispatch| Ticket { picker: Arc::clone(self), dispatch: Some(dispatch) });
-        let in_turns = pools.fail_close(request.target);
+        // Behind the end of the list Envoy takes any endpoint, those that were dropped too.
+        let in_turns = pools.fail_close(request.target) || decision.dropped_any();
         let destination = if in_turns { decision.destination_in_turns() } else { decision.destination() };
         Some(Picked { decision, ticket, destination, prefix })
     }

@@ -47,7 +47,7 @@ fn picked(arguments: &str, waiting: u32) -> (bool, Vec<String>) {
     let signals = Signals { waiting: Some(waiting), ..Signals::default() };
     let load = Load { signals: Some(signals), ..Load::default() };
     let endpoints = [Endpoint { address: "a:1".into(), pod: "ns/a".into() }].into();
-    let candidates = [Candidate { load, ..Candidate::default() }];
+    let candidates = [Candidate::from(load)];
     let decision = compiled.profile.decide(&Request::default(), &endpoints, &candidates, &mut || 0);
     (!decision.picks.is_empty(), compiled.problems)
 }

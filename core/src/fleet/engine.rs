@@ -29,9 +29,10 @@ pub(super) struct Engine {
 
 impl Engine {
     /// What plugins see; `matched` is the share of the prompt that its cache holds.
-    pub(super) fn candidate(&self, matched: f64, now: Duration) -> Candidate<'_> {
+    pub(super) fn candidate(&self, matched: f64, routers: f64, now: Duration) -> Candidate<'_> {
         let models = self.models.as_deref().map(Vec::as_slice);
-        Candidate { load: self.load(now), matched, models, lora: Some(&self.lora) }
+        let load = Load { routers, ..self.load(now) };
+        Candidate { matched, models, lora: Some(&self.lora), ..Candidate::from(load) }
     }
 
     pub(super) fn seen(&self, now: Duration) -> Seen {
@@ -49,7 +50,8 @@ impl Engine {
             ttft: self.ttft.get(now),
             tpot: self.tpot.get(now),
             duration: self.duration.get(now),
-            prefill: self.prefill.backlog(now),
+            // Nothing is computed for a request that has ended.
+            prefill: self.prefill.backlog(now).min(self.tokens as f64),
             ..Load::default()
         }
     }

@@ -33,6 +33,9 @@ impl Prefill {
     /// Tokens still to be computed.
     pub(super) fn backlog(&self, now: Duration) -> f64 {
         let (tokens, at) = self.backlog;
+        if tokens == 0.0 {
+            return 0.0;
+        }
         (tokens - now.saturating_sub(at).as_secs_f64() * self.rate.unwrap_or(USUAL)).max(0.0)
     }
 

@@ -18,6 +18,10 @@ pub struct Endpoint {
 pub struct Candidate<'a> {
     /// What it is doing now.
     pub load: Load,
+    /// [`Load::requests`], worked out once.
+    pub(crate) requests: u32,
+    /// [`Load::work`], worked out once.
+    pub(crate) work: f64,
     /// Share of the request's prompt that it has in its KV cache as far as we know, in [0, 1].
     pub matched: f64,
     /// The models and adapters that it serves; `None` when it never said.
@@ -40,6 +44,14 @@ pub struct Request<'a> {
 }
 
 // === impl Candidate ===
+
+impl From<Load> for Candidate<'_> {
+    /// An endpoint of which no more is known.
+    fn from(load: Load) -> Self {
+        let requests = load.requests();
+        Self { load, requests, work: load.work_with(requests), ..Self::default() }
+    }
+}
 
 impl Candidate<'_> {
     /// Whether it lists a model or adapter of that name; `None` when it never said.

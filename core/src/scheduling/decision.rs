@@ -53,6 +53,11 @@ impl Decision {
         self.picks.iter().filter_map(|pick| self.endpoints.get(*pick)).map(|endpoint| &endpoint.address)
     }
 
+    /// Whether some endpoints must not serve the request although others may.
+    pub fn dropped_any(&self) -> bool {
+        self.verdicts.iter().any(|verdict| verdict.dropped_by.is_some())
+    }
+
     /// Scores of an endpoint in [0, 1], one a scorer; empty where it was not scored.
     pub fn scores(&self, endpoint: usize) -> &[f64] {
         let count = self.scorers.len();

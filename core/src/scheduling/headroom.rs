@@ -20,12 +20,12 @@ pub(super) struct Headroom {
 impl Headroom {
     /// Looks at all candidates.
     pub(super) fn among(candidates: &[Candidate<'_>]) -> Self {
-        let loads = || candidates.iter().map(|candidate| &candidate.load);
+        let requests = || candidates.iter().map(|candidate| candidate.requests);
         Self {
-            requests: loads().map(|load| u64::from(load.requests())).sum(),
+            requests: requests().map(u64::from).sum(),
             others: candidates.len().saturating_sub(1) as f64,
-            least: loads().map(Load::requests).min().unwrap_or(0),
-            shortest: loads().map(queue).min().unwrap_or(0),
+            least: requests().min().unwrap_or(0),
+            shortest: candidates.iter().map(|candidate| queue(&candidate.load)).min().unwrap_or(0),
         }
     }
 
@@ -37,15 +37,16 @@ impl Headroom {
     /// fewest count too, or all but one could keep a prompt among them and leave that one idle; alone they would
     /// let one endpoint that everybody shuns, a slow one, end all affinity. Where all queue alike it counts in full:
     /// there is no better place, and what a cache saves shortens every queue.
-    pub(super) fn of(&self, load: &Load) -> f64 {
+    pub(super) fn of(&self, candidate: &Candidate<'_>) -> f64 {
         if self.others == 0.0 {
             return 1.0;
         }
+        let load = &candidate.load;
         let running = load.signals.and_then(|signals| signals.running).unwrap_or(0);
         let longer = f64::from(queue(load).saturating_sub(self.shortest));
         let queued = 1.0 / (1.0 + longer / (f64::from(running) * QUEUE).max(1.0));
 
-        let requests = load.requests();
+        let requests = candidate.requests;
         let mean = self.requests.saturating_sub(requests.into()) as f64 / self.others;
         let room = mean + f64::from(self.least) + ROOM;
         let beyond = (f64::from(requests) - room) / (room * FULL - room);
@@ -70,9 +71,9 @@ mod tests {
     }
 
     fn headroom(loads: &[Load]) -> Vec<f64> {
-        let candidates: Vec<_> = loads.iter().map(|&load| Candidate { load, ..Candidate::default() }).collect();
+        let candidates: Vec<_> = loads.iter().map(|&load| Candidate::from(load)).collect();
         let headroom = Headroom::among(&candidates);
-        loads.iter().map(|load| headroom.of(load)).collect()
+        candidates.iter().map(|candidate| headroom.of(candidate)).collect()
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl Load {
     pub fn requests(&self) -> u32 {
         let signals = self.signals.unwrap_or_default();
         let said = signals.running.unwrap_or(0).saturating_add(signals.waiting.unwrap_or(0));
-        self.in_flight.max(self.since(said))
+        self.in_flight.max(self.since(said, self.routers.max(1.0)))
     }
 
     /// Requests, and the prompts that are still to be computed counted once more: requests + prefill * routers / 512.
@@ -82,16 +82,22 @@ impl Load {
     /// Where many answers end at once, whoever counts requests alone sends all that come next to the endpoint that they
     /// ended at, one prompt behind the other.
     pub fn work(&self) -> f64 {
-        f64::from(self.requests()) + self.prefill * self.routers.max(1.0) / PREFILL_OF_A_REQUEST
+        self.work_with(self.requests())
+    }
+
+    /// The same where requests are known.
+    pub(super) fn work_with(&self, requests: u32) -> f64 {
+        f64::from(requests) + self.prefill * self.routers.max(1.0) / PREFILL_OF_A_REQUEST
     }
 
     /// Requests that wait in the engine; `None` when it does not say.
     ///
     /// While it has a queue, what we sent since waits too, and each of ours that ended let one in; without a queue
-    /// nobody knows how much more the engine takes at once, so none is made up.
+    /// nobody knows how much more the engine takes at once, so none is made up; nor of what others may have sent, as
+    /// requests are refused by this figure.
     pub fn waiting(&self) -> Option<u32> {
         let waiting = self.signals?.waiting?;
-        Some(if waiting == 0 { 0 } else { self.since(waiting) })
+        Some(if waiting == 0 { 0 } else { self.since(waiting, 1.0) })
     }
 
     /// Share of the KV cache in use, in [0, 1], brought up to now; `None` when the engine does not say.
@@ -132,9 +138,12 @@ impl Load {
     }
 
     /// A count of requests that the engine gave, brought up to now.
-    fn since(&self, said: u32) -> u32 {
-        let since = (f64::from(self.in_flight) - f64::from(self.then.in_flight)) * self.routers.max(1.0);
-        // Saturates at both ends, as `as` does.
-        (f64::from(said) + since).round() as u32
+    fn since(&self, said: u32, routers: f64) -> u32 {
+        if self.in_flight == self.then.in_flight {
+            return said;
+        }
+        let since = (f64::from(self.in_flight) - f64::from(self.then.in_flight)) * routers;
+        // Rounded, and saturated at both ends, by `as`.
+        (f64::from(said) + since + 0.5) as u32
     }
 }

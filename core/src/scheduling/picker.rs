@@ -17,14 +17,17 @@ pub struct MaxScore;
 
 impl Picker for MaxScore {
     fn pick(&self, totals: &[f64], random: &mut Random<'_>) -> Vec<usize> {
-        let mut order: Vec<(usize, f64, u64)> =
-            totals.iter().enumerate().map(|(index, total)| (index, *total, random())).collect();
-        let best_first = |a: &(usize, f64, u64), b: &(usize, f64, u64)| b.1.total_cmp(&a.1).then(a.2.cmp(&b.2));
-        if order.len() > MAX_PICKS {
-            order.select_nth_unstable_by(MAX_PICKS, best_first);
-            order.truncate(MAX_PICKS);
+        // The best so far, best first.
+        let mut best: Vec<(f64, u64, usize)> = Vec::with_capacity(MAX_PICKS + 1);
+        for (index, total) in totals.iter().enumerate() {
+            if best.len() == MAX_PICKS && best.last().is_some_and(|(worst, ..)| total < worst) {
+                continue;
+            }
+            let tie = random();
+            let better = |(other, among, _): &(f64, u64, usize)| other.total_cmp(total).then(among.cmp(&tie)).is_ge();
+            best.insert(best.partition_point(better), (*total, tie, index));
+            best.truncate(MAX_PICKS);
         }
-        order.sort_unstable_by(best_first);
-        order.into_iter().map(|(index, ..)| index).collect()
+        best.into_iter().map(|(.., index)| index).collect()
     }
 }

@@ -154,6 +154,9 @@ impl Profile {
 
 /// Notes who dropped what is not kept any more.
 fn dropped(verdicts: &mut [Verdict], keep: &[bool], by: &'static str) {
+    if !keep.contains(&false) {
+        return;
+    }
     for (verdict, keep) in verdicts.iter_mut().zip(keep) {
         if !keep && verdict.dropped_by.is_none() {
             verdict.dropped_by = Some(by);

@@ -28,7 +28,8 @@ enum Kind {
     },
 }
 
-const DEFAULT: &[(&str, u32)] = &[("least-request", 1), ("gpu-usage", 1), ("least-latency", 1), ("prefix-cache", 1)];
+/// What serves without a configuration file.
+const DEFAULT: &[(&str, u32)] = &[];
 const ADAPTERS: &[(&str, u32)] = &[("lora-affinity", 1), ("least-request", 1)];
 
 // === impl Contender ===
@@ -54,7 +55,7 @@ impl Contender {
 
     /// Our default profile.
     pub const OUR_DEFAULT: Self =
-        Self::new("ours: default profile", Kind::Ours { filters: &["least-request"], scores: DEFAULT, routers: 1 });
+        Self::new("ours: default profile", Kind::Ours { filters: &[], scores: DEFAULT, routers: 1 });
 
     /// What runs on the published sets, whose groups share `system` tokens: what was published, too.
     pub fn published(system: u32) -> Vec<Self> {
@@ -93,14 +94,8 @@ impl Contender {
             Self::ours("ours: least-request", &[("least-request", 1)]),
             Self::ours("ours: least-request + prefix-cache", &[("least-request", 1), ("prefix-cache", 1)]),
             Self::OUR_DEFAULT,
-            Self::new(
-                "ours: default profile, 2 routers",
-                Kind::Ours { filters: &["least-request"], scores: DEFAULT, routers: 2 },
-            ),
-            Self::new(
-                "ours: default profile, 4 routers",
-                Kind::Ours { filters: &["least-request"], scores: DEFAULT, routers: 4 },
-            ),
+            Self::new("ours: default profile, 2 routers", Kind::Ours { filters: &[], scores: DEFAULT, routers: 2 }),
+            Self::new("ours: default profile, 4 routers", Kind::Ours { filters: &[], scores: DEFAULT, routers: 4 }),
         ]
     }
 
@@ -147,6 +142,9 @@ impl Contender {
 
 /// A router configuration, as a user would write it.
 fn configuration(filters: &[&str], scores: &[(&str, u32)]) -> String {
+    if scores.is_empty() {
+        return "{}".to_owned();
+    }
     let scores: Vec<_> =
         scores.iter().map(|(name, weight)| serde_json::json!({ "name": name, "weight": weight })).collect();
     let plugins = serde_json::json!({ "Filter": { "enabled": filters }, "Score": { "enabled": scores } });

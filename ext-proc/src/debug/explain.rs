@@ -9,7 +9,7 @@ use serde::Serialize;
 /// How many endpoints of one decision are listed at most.
 pub(super) const MOST_ENDPOINTS: usize = 32;
 
-/// `{number, time, requestId, target, model, outcome, scorers, picks, endpoints, omitted}`.
+/// `{number, time, requestId, target, model, outcome, routers, scorers, picks, endpoints, omitted}`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Explained<'a> {
@@ -19,6 +19,8 @@ pub(super) struct Explained<'a> {
     target: &'a str,
     model: &'a str,
     outcome: String,
+    /// How many routers there seem to be that send as much as this one.
+    routers: f64,
     scorers: Vec<Weighted>,
     picks: Vec<&'a str>,
     /// Picks in their order, then the others by their total, then those that were dropped.
@@ -44,6 +46,10 @@ struct Candidate<'a> {
     tokens: u32,
     /// All requests that it has, as far as we know.
     requests: u32,
+    /// Tokens of our prompts there that are still to be computed, estimated.
+    prefill: f64,
+    /// What it is ranked by: requests and prompts that are still to be computed.
+    work: f64,
     signals: Option<Said>,
     measured: Measured,
     /// Per cent of the prompt that it has in its cache, as far as we know.
@@ -93,6 +99,9 @@ pub(super) fn explain<'a>(record: &'a Record, profile: &Profile) -> Explained<'a
         target: &record.target,
         model: &record.model,
         outcome: outcome(record),
+        routers: decision
+            .and_then(|d| d.verdicts.first())
+            .map_or(1.0, |verdict| hundredths(verdict.load.routers.max(1.0))),
         scorers: scorers.iter().map(|(name, weight)| Weighted { name, weight: *weight }).collect(),
         picks: decision.into_iter().flat_map(Decision::addresses).map(|address| &**address).collect(),
         omitted: decision.map_or(0, |decision| decision.verdicts.len()) - endpoints.len(),
@@ -154,6 +163,8 @@ fn candidate<'a>(
         in_flight: load.in_flight,
         tokens: load.tokens,
         requests: load.requests(),
+        prefill: load.prefill.round(),
+        work: hundredths(load.work()),
         signals: load.signals.as_ref().map(signals),
         measured: Measured { ttft: load.ttft, tpot: load.tpot, duration: load.duration },
         matched: shown(verdict.matched),
@@ -172,7 +183,11 @@ pub(super) fn signals(signals: &Signals) -> Said {
 
 /// x100, to two digits after the point.
 fn shown(score: f64) -> f64 {
-    (score * 10_000.0).round() / 100.0
+    hundredths(score * 100.0)
+}
+
+fn hundredths(figure: f64) -> f64 {
+    (figure * 100.0).round() / 100.0
 }
 
 #[cfg(test)]
@@ -193,7 +208,9 @@ mod tests {
         let candidate = |(_, in_flight, waiting): &Given| {
             let signals = waiting.map(|waiting| Signals { waiting: Some(waiting), ..Signals::default() });
             let load = Load { in_flight: *in_flight, signals, ..Load::default() };
-            scheduling::Candidate { load, matched: 0.25, ..Default::default() }
+            let mut candidate = scheduling::Candidate::from(load);
+            candidate.matched = 0.25;
+            candidate
         };
         let candidates: Vec<_> = given.iter().map(candidate).collect();
         profile.decide(&Request::default(), &endpoints.collect(), &candidates, &mut || 0)
@@ -225,17 +242,17 @@ mod tests {
         let told = told(&record(Some(decision)), &profile);
         let expected = json!({
             "number": 7, "time": "2023-11-14T22:13:20.123Z", "requestId": "id-1", "target": "default/a", "model": "m",
-            "outcome": "default/q, then 1 to retry",
+            "outcome": "default/q, then 1 to retry", "routers": 1.0,
             "scorers": [{"name": "least-request", "weight": 2.0}],
             "picks": ["q:8000", "p:8000"],
             "endpoints": [
-                {"address": "q:8000", "pod": "default/q", "pick": 1, "inFlight": 1, "tokens": 0, "requests": 1, "signals": null, "measured": {"ttft": null, "tpot": null, "duration": null},
+                {"address": "q:8000", "pod": "default/q", "pick": 1, "inFlight": 1, "tokens": 0, "requests": 1, "prefill": 0.0, "work": 1.0, "signals": null, "measured": {"ttft": null, "tpot": null, "duration": null},
                  "matched": 25.0, "droppedBy": null,
                  "reason": null, "scores": [{"scorer": "least-request", "score": 93.75}], "total": 187.5},
-                {"address": "p:8000", "pod": "default/p", "pick": 2, "inFlight": 3, "tokens": 0, "requests": 3, "signals": null, "measured": {"ttft": null, "tpot": null, "duration": null},
+                {"address": "p:8000", "pod": "default/p", "pick": 2, "inFlight": 3, "tokens": 0, "requests": 3, "prefill": 0.0, "work": 3.0, "signals": null, "measured": {"ttft": null, "tpot": null, "duration": null},
                  "matched": 25.0, "droppedBy": null,
                  "reason": null, "scores": [{"scorer": "least-request", "score": 81.25}], "total": 162.5},
-                {"address": "r:8000", "pod": "default/r", "pick": null, "inFlight": 0, "tokens": 0, "requests": 12,
+                {"address": "r:8000", "pod": "default/r", "pick": null, "inFlight": 0, "tokens": 0, "requests": 12, "prefill": 0.0, "work": 12.0,
                  "signals": {"running": null, "waiting": 12, "kvCacheUsage": null, "kvCacheTokens": null, "ttft": null,
                              "tpot": null, "asleep": false},
                  "measured": {"ttft": null, "tpot": null, "duration": null}, "matched": 25.0, "droppedBy": "least-request", "reason": "10 or more requests wait in its engine", "scores": [],

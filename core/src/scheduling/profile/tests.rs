@@ -12,7 +12,7 @@ fn endpoints(count: usize) -> Arc<[Endpoint]> {
 }
 
 fn decide(profile: &Profile, loads: &[Load], random: &mut Random<'_>) -> Decision {
-    let candidates: Vec<_> = loads.iter().map(|load| Candidate { load: *load, ..Candidate::default() }).collect();
+    let candidates: Vec<_> = loads.iter().map(|load| Candidate::from(*load)).collect();
     profile.decide(&REQUEST, &endpoints(loads.len()), &candidates, random)
 }
 

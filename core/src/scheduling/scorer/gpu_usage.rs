@@ -20,11 +20,16 @@ impl Scorer for GpuUsage {
     fn score(&self, _: &Request<'_>, candidates: &[Candidate<'_>], _: &mut Random<'_>, scores: &mut [f64]) {
         let loads = || candidates.iter().map(|candidate| &candidate.load);
         // An idle engine that does not say what its cache holds is most likely like the others.
-        let per_token = mean(loads().filter_map(Load::kv_cache_per_token));
-        let usual = mean(loads().filter_map(|load| load.kv_cache_usage(per_token)));
-        for (load, score) in loads().zip(scores) {
-            *score = 1.0 - load.kv_cache_usage(per_token).unwrap_or(usual);
+        let untold = loads().any(|load| load.kv_cache_per_token().is_none());
+        let per_token = if untold { mean(loads().filter_map(Load::kv_cache_per_token)) } else { 0.0 };
+        let mut said = (0.0, 0.0);
+        for (load, score) in loads().zip(&mut *scores) {
+            let usage = load.kv_cache_usage(per_token);
+            said = usage.map_or(said, |usage| (said.0 + usage, said.1 + 1.0));
+            *score = 1.0 - usage.unwrap_or(f64::NAN);
         }
+        let usual = if said.1 == 0.0 { 1.0 } else { 1.0 - said.0 / said.1 };
+        scores.iter_mut().filter(|score| score.is_nan()).for_each(|score| *score = usual);
     }
 }
 
@@ -46,7 +51,7 @@ mod tests {
     }
 
     fn scores(loads: &[Load]) -> Vec<f64> {
-        let candidates: Vec<_> = loads.iter().map(|&load| Candidate { load, ..Candidate::default() }).collect();
+        let candidates: Vec<_> = loads.iter().map(|&load| Candidate::from(load)).collect();
         let mut scores = vec![0.0; loads.len()];
         GpuUsage.score(&Request::default(), &candidates, &mut || 0, &mut scores);
         scores

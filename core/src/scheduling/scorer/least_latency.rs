@@ -35,12 +35,14 @@ impl Scorer for LeastLatency {
 fn add(candidates: &[Candidate<'_>], measured: impl Fn(&Load) -> Option<f64>, weight: f64, scores: &mut [f64]) {
     // Less than a microsecond is no measurement, and zero would make everybody else's score zero.
     let measured = |load: &Load| measured(load).map(|seconds| seconds.max(1e-6));
-    let fastest = candidates.iter().filter_map(|candidate| measured(&candidate.load)).min_by(f64::total_cmp);
-    let fastest = fastest.unwrap_or(1.0);
-    let cost = |load: &Load| measured(load).unwrap_or(fastest) * (1.0 + load.work() / TWICE);
-    let least = candidates.iter().map(|candidate| cost(&candidate.load)).min_by(f64::total_cmp).unwrap_or(1.0);
-    for (candidate, score) in candidates.iter().zip(scores) {
-        *score += weight * (least * NOISE / cost(&candidate.load)).min(1.0);
+    let fastest = candidates.iter().filter_map(|candidate| measured(&candidate.load)).fold(f64::INFINITY, f64::min);
+    let fastest = if fastest.is_finite() { fastest } else { 1.0 };
+    let cost =
+        |candidate: &Candidate<'_>| measured(&candidate.load).unwrap_or(fastest) * (1.0 + candidate.work / TWICE);
+    let costs: Vec<f64> = candidates.iter().map(cost).collect();
+    let least = costs.iter().copied().fold(f64::INFINITY, f64::min) * NOISE;
+    for (cost, score) in costs.iter().zip(scores) {
+        *score += weight * (least / cost).min(1.0);
     }
 }
 
@@ -52,7 +54,7 @@ mod tests {
 
     /// To nine digits.
     fn scores(alpha: f64, loads: &[Load]) -> Vec<f64> {
-        let candidates: Vec<_> = loads.iter().map(|&load| Candidate { load, ..Candidate::default() }).collect();
+        let candidates: Vec<_> = loads.iter().map(|&load| Candidate::from(load)).collect();
         let mut scores = vec![0.0; loads.len()];
         LeastLatency { alpha }.score(&Request::default(), &candidates, &mut || 0, &mut scores);
         scores.into_iter().map(|score| (score * 1e9).round() / 1e9).collect()

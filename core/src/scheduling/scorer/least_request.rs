@@ -17,9 +17,9 @@ impl Scorer for LeastRequest {
     }
 
     fn score(&self, _: &Request<'_>, candidates: &[Candidate<'_>], _: &mut Random<'_>, scores: &mut [f64]) {
-        let busiest = candidates.iter().map(|candidate| candidate.load.work()).fold(f64::from(FEW), f64::max);
+        let busiest = candidates.iter().map(|candidate| candidate.work).fold(f64::from(FEW), f64::max);
         for (candidate, score) in candidates.iter().zip(scores) {
-            *score = 1.0 - candidate.load.work() / busiest;
+            *score = 1.0 - candidate.work / busiest;
         }
     }
 }

@@ -33,7 +33,7 @@ impl Scorer for LoraAffinity {
                 Some(slots) if slots.has(request.model) => 1.0,
                 Some(slots) if slots.free() == Some(true) => FREE_SLOT,
                 Some(_) | None => 0.0,
-            } * headroom.of(&candidate.load);
+            } * headroom.of(candidate);
         }
     }
 }
@@ -111,7 +111,7 @@ mod tests {
         let signals = Signals { running: Some(8), waiting: Some(4), ..Signals::default() };
         let load = Load { signals: Some(signals), ..Load::default() };
         let candidates = [
-            Candidate { load, models: Some(&models), lora: Some(&there), ..Candidate::default() },
+            Candidate { models: Some(&models), lora: Some(&there), ..Candidate::from(load) },
             Candidate { models: Some(&models), lora: Some(&free), ..Candidate::default() },
         ];
         assert_eq!(scores("a", &candidates), [0.2, 0.5]);

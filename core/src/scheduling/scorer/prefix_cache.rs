@@ -26,9 +26,13 @@ impl Scorer for PrefixCache {
             saved if tokens > 0.0 => matched * saved / (saved + SAVED),
             _ => matched,
         };
+        if candidates.iter().all(|candidate| candidate.matched == 0.0) {
+            return scores.fill(0.0);
+        }
         let headroom = Headroom::among(candidates);
         for (candidate, score) in candidates.iter().zip(scores) {
-            *score = worth(candidate.matched) * headroom.of(&candidate.load);
+            let matched = candidate.matched;
+            *score = if matched == 0.0 { 0.0 } else { worth(matched) * headroom.of(candidate) };
         }
     }
 
@@ -50,8 +54,7 @@ mod tests {
         let then = Snapshot { in_flight: requests, tokens: 0 };
         Candidate {
             matched,
-            load: Load { in_flight: requests, then, signals: Some(signals), ..Load::default() },
-            ..Candidate::default()
+            ..Candidate::from(Load { in_flight: requests, then, signals: Some(signals), ..Load::default() })
         }
     }
 
@@ -76,8 +79,8 @@ mod tests {
             };
             let decision = profile.decide(&Request::default(), &endpoints, &candidates, random);
             let best = &mut candidates[decision.picks[0]];
-            best.load.in_flight += 1;
-            best.matched = best.matched.max(share);
+            let load = Load { in_flight: best.load.in_flight + 1, ..best.load };
+            *best = Candidate { matched: best.matched.max(share), ..Candidate::from(load) };
         }
         candidates.iter().map(|candidate| candidate.load.in_flight).collect()
     }

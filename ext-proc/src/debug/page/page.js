@@ -143,10 +143,14 @@ function explanation(decision) {
     ["KV", typeof signals.kvCacheUsage === "number" ? percent(signals.kvCacheUsage) : null],
     ["TTFT", seconds(signals.ttft)], ["TPOT", seconds(signals.tpot)], ["asleep", signals.asleep ? "yes" : null],
   ].filter(([, value]) => value !== null && value !== undefined).map((pair) => pair.join(" ")).join(", ");
-  const head = ["Pick", "Pod", "Address", "In flight", "Engine", "Score", "Total"];
+  const known = ({ work, prefill, matched, measured }) => [
+    ["work", work], ["to compute", prefill ? `${prefill} tokens` : null], ["cached", matched ? `${matched} %` : null],
+    ["TTFT", seconds(measured.ttft)], ["TPOT", seconds(measured.tpot)],
+  ].filter(([, value]) => value !== null && value !== undefined).map((pair) => pair.join(" ")).join(", ");
+  const head = ["Pick", "Pod", "Address", "In flight", "We know", "Engine says", "Score", "Total"];
   const body = decision.endpoints.map((endpoint) => row([
     cell(endpoint.pick), cell(endpoint.pod), cell(endpoint.address, "address"), number(endpoint.inFlight),
-    cell(load(endpoint.signals)), cell(scored(endpoint)), number(endpoint.total),
+    cell(known(endpoint)), cell(load(endpoint.signals)), cell(scored(endpoint)), number(endpoint.total),
   ], endpoint.droppedBy ? "dropped" : endpoint.pick === 1 ? "first" : ""));
   const table = make("table", [make("thead", [row(head.map((word) => make("th", word)))]), make("tbody", body)]);
   const more = decision.omitted ? [make("p", `and ${decision.omitted} more`, "quiet")] : [];
