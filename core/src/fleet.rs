@@ -38,6 +38,8 @@ pub struct Fleet {
     in_flight: u64,
     /// Whose cache holds which prompt.
     index: Index,
+    /// Whose measurements were looked at last.
+    turn: usize,
     /// How many hashes of the prompt at hand each engine holds, by slot.
     matches: Vec<u16>,
 }
@@ -112,6 +114,11 @@ impl Fleet {
         random: &mut Random<'_>,
         lap: &mut dyn FnMut(Lap),
     ) -> Option<Pick> {
+        // One after the other: what was measured a minute ago may be forgotten some picks late.
+        self.turn = if self.turn + 1 < self.engines.len() { self.turn + 1 } else { 0 };
+        if let Some(engine) = self.engines.get_mut(self.turn) {
+            engine.refresh(now);
+        }
         let pool = self.pools.get(request.target)?;
         let blocks = profile.prefix().map(|arguments| arguments.blocks).filter(|_| !request.prefix.is_empty());
         let matches = &mut self.matches;
@@ -120,27 +127,29 @@ impl Fleet {
             matches.resize(self.engines.len(), 0);
             self.index.matches(request.prefix, matches);
         }
+        let per_byte = blocks.map_or(0.0, |blocks| 1.0 / blocks.covered(request.prefix.len()).max(1) as f64);
         let share = |slot: &Slot| match (blocks, matches.get(*slot as usize)) {
-            (Some(blocks), Some(hashes @ 1..)) => {
-                blocks.covered(usize::from(*hashes)) as f64 / blocks.covered(request.prefix.len()) as f64
-            }
+            (Some(_), Some(hashes)) if usize::from(*hashes) == request.prefix.len() => 1.0,
+            (Some(blocks), Some(hashes @ 1..)) => blocks.covered(usize::from(*hashes)) as f64 * per_byte,
             _ => 0.0,
         };
         let engines = || pool.slots.iter().filter_map(|slot| Some((slot, self.engines.get(*slot as usize)?)));
         let routers = routers(engines().filter_map(|(_, engine)| engine.said()));
         let candidate = |(slot, engine)| Engine::candidate(engine, share(slot), routers, now);
-        let candidates: Vec<Candidate<'_>> = engines().map(candidate).collect();
+        let mut candidates: Vec<Candidate<'_>> = Vec::with_capacity(pool.slots.len());
+        candidates.extend(engines().map(candidate));
         let decision = profile.decide_by_laps(request, &pool.endpoints, &candidates, random, lap);
         let best = candidates.iter().map(|candidate| candidate.matched).fold(0.0, f64::max);
         let first =
             decision.picks.first().and_then(|pick| Some((*pool.slots.get(*pick)?, candidates.get(*pick)?.matched)));
         let (mut dispatch, mut evicted) = (None, 0);
         if let Some((slot, matched)) = first {
-            let tokens = f64::from(request.tokens) * (1.0 - matched);
             if let Some(engine) = self.engines.get_mut(slot as usize) {
-                engine.prefill.send(tokens, now);
+                engine.begin(request, matched, now);
+                self.in_flight += 1;
             }
-            dispatch = Some(self.dispatch(slot, request));
+            dispatch = Some(Dispatch { slot, tokens: request.tokens });
+            let tokens = f64::from(request.tokens) * (1.0 - matched);
             evicted = self.learn(slot, request, blocks.is_some(), key, tokens);
         }
         Some(Pick { decision, dispatch, prefix: blocks.map(|_| PrefixUse { best, evicted }) })
@@ -149,8 +158,7 @@ impl Fleet {
     /// A request is over, whatever ended it.
     pub fn end(&mut self, dispatch: Dispatch) {
         let Some(engine) = self.engines.get_mut(dispatch.slot as usize) else { return };
-        engine.in_flight = engine.in_flight.saturating_sub(1);
-        engine.tokens = engine.tokens.saturating_sub(dispatch.tokens.into());
+        engine.end(dispatch.tokens);
         self.in_flight = self.in_flight.saturating_sub(1);
         self.vacate(dispatch.slot);
     }
@@ -216,24 +224,15 @@ impl Fleet {
 
     /// Requests in flight by address, in no order, and their sum.
     pub fn in_flight(&self) -> (Vec<(Arc<str>, u32)>, u64) {
-        let busy = self.engines.iter().filter(|engine| engine.in_flight > 0);
-        (busy.map(|engine| (Arc::clone(&engine.endpoint.address), engine.in_flight)).collect(), self.in_flight)
+        let counts = self.engines.iter().map(|engine| (&engine.endpoint.address, engine.snapshot().in_flight));
+        let busy = counts.filter(|(_, in_flight)| *in_flight > 0);
+        (busy.map(|(address, in_flight)| (Arc::clone(address), in_flight)).collect(), self.in_flight)
     }
 
     /// Every target with its endpoints and what is known of them, in no order.
     pub fn endpoints(&self, now: Duration) -> Vec<(String, Vec<Seen>)> {
         let seen = |slot: &Slot| self.engines.get(*slot as usize).map(|engine| engine.seen(now));
         self.pools.iter().map(|(target, pool)| (target.clone(), pool.slots.iter().filter_map(seen).collect())).collect()
-    }
-
-    fn dispatch(&mut self, slot: Slot, request: &Request<'_>) -> Dispatch {
-        if let Some(engine) = self.engines.get_mut(slot as usize) {
-            engine.in_flight += 1;
-            engine.tokens += u64::from(request.tokens);
-            engine.send(request.model);
-            self.in_flight += 1;
-        }
-        Dispatch { slot, tokens: request.tokens }
     }
 
     /// Takes the prompt for the endpoint's from now on, so that the next one alike finds it there; how many had to go.
@@ -279,7 +278,7 @@ impl Fleet {
         }
         self.index.forget(slot);
         engine.forget();
-        if engine.in_flight == 0 {
+        if engine.snapshot().in_flight == 0 {
             self.by_address.remove(&engine.endpoint.address);
             *engine = Engine::default();
             self.free.push(slot);

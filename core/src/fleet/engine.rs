@@ -4,7 +4,7 @@ use super::prefill::Prefill;
 use super::{Ended, Seen};
 use crate::engine::{Model, Observation};
 use crate::latency::Ewma;
-use crate::scheduling::{Candidate, Endpoint, Load, LoraSlots, Signals, Snapshot};
+use crate::scheduling::{Candidate, Endpoint, Load, LoraSlots, Request, Snapshot};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,11 +12,10 @@ use std::time::Duration;
 pub(super) struct Engine {
     pub(super) endpoint: Endpoint,
     pub(super) published: bool,
-    pub(super) in_flight: u32,
+    /// What it is doing, but for what changes with time alone: a thousand of these are read for one pick.
+    load: Load,
     /// Of the prompts in flight.
-    pub(super) tokens: u64,
-    signals: Option<Signals>,
-    then: Snapshot,
+    tokens: u64,
     pub(super) models: Option<Arc<Vec<Model>>>,
     lora: LoraSlots,
     ttft: Ewma,
@@ -31,43 +30,55 @@ impl Engine {
     /// What plugins see; `matched` is the share of the prompt that its cache holds.
     pub(super) fn candidate(&self, matched: f64, routers: f64, now: Duration) -> Candidate<'_> {
         let models = self.models.as_deref().map(Vec::as_slice);
-        let load = Load { routers, ..self.load(now) };
-        Candidate { matched, models, lora: Some(&self.lora), ..Candidate::from(load) }
+        Candidate { matched, models, lora: Some(&self.lora), ..Candidate::from(self.load(routers, now)) }
     }
 
     pub(super) fn seen(&self, now: Duration) -> Seen {
         let Endpoint { address, pod } = self.endpoint.clone();
-        Seen { address, pod, load: self.load(now), models: self.models.clone() }
+        Seen { address, pod, load: self.load(0.0, now), models: self.models.clone() }
     }
 
-    fn load(&self, now: Duration) -> Load {
-        let Snapshot { in_flight, tokens } = self.snapshot();
-        Load {
-            in_flight,
-            tokens,
-            signals: self.signals,
-            then: self.then,
-            ttft: self.ttft.get(now),
-            tpot: self.tpot.get(now),
-            duration: self.duration.get(now),
-            // Nothing is computed for a request that has ended.
-            prefill: self.prefill.backlog(now).min(self.tokens as f64),
-            ..Load::default()
-        }
+    fn load(&self, routers: f64, now: Duration) -> Load {
+        // Nothing is computed for a request that has ended.
+        let prefill = self.prefill.backlog(now).min(self.tokens as f64);
+        Load { prefill, routers, ..self.load }
+    }
+
+    /// Forgets measurements that are too old.
+    pub(super) fn refresh(&mut self, now: Duration) {
+        self.load.ttft = self.ttft.get(now);
+        self.load.tpot = self.tpot.get(now);
+        self.load.duration = self.duration.get(now);
+    }
+
+    /// A request is on its way, `matched` of whose prompt its cache holds.
+    pub(super) fn begin(&mut self, request: &Request<'_>, matched: f64, now: Duration) {
+        self.prefill.send(f64::from(request.tokens) * (1.0 - matched), now);
+        self.count(self.load.in_flight.saturating_add(1), self.tokens + u64::from(request.tokens));
+        self.send(request.model);
+    }
+
+    /// A request with a prompt of so many tokens is over.
+    pub(super) fn end(&mut self, tokens: u32) {
+        self.count(self.load.in_flight.saturating_sub(1), self.tokens.saturating_sub(tokens.into()));
+    }
+
+    fn count(&mut self, in_flight: u32, tokens: u64) {
+        self.tokens = tokens;
+        (self.load.in_flight, self.load.tokens) = (in_flight, u32::try_from(tokens).unwrap_or(u32::MAX));
     }
 
     /// Requests that the engine said it had, and how many of them were ours.
     pub(super) fn said(&self) -> Option<(u32, u32)> {
-        let signals = self.signals?;
-        Some((signals.running?.saturating_add(signals.waiting.unwrap_or(0)), self.then.in_flight))
+        let signals = self.load.signals?;
+        Some((signals.running?.saturating_add(signals.waiting.unwrap_or(0)), self.load.then.in_flight))
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
-        Snapshot { in_flight: self.in_flight, tokens: u32::try_from(self.tokens).unwrap_or(u32::MAX) }
+        Snapshot { in_flight: self.load.in_flight, tokens: self.load.tokens }
     }
 
-    /// A request for that model is on its way.
-    pub(super) fn send(&mut self, model: &str) {
+    fn send(&mut self, model: &str) {
         let adapter = |known: &Model| known.id == model && known.parent.is_some();
         if self.models.iter().flat_map(|models| models.iter()).any(adapter) {
             self.lora.send(model);
@@ -78,8 +89,9 @@ impl Engine {
     /// of the two had more in flight counts, as a request that ended in between is not there any more.
     pub(super) fn observe(&mut self, observation: Option<Observation>, before: Snapshot) {
         let now = self.snapshot();
-        self.then = Snapshot { in_flight: before.in_flight.max(now.in_flight), tokens: before.tokens.max(now.tokens) };
-        self.signals = observation.as_ref().map(|observation| observation.signals);
+        self.load.then =
+            Snapshot { in_flight: before.in_flight.max(now.in_flight), tokens: before.tokens.max(now.tokens) };
+        self.load.signals = observation.as_ref().map(|observation| observation.signals);
         self.lora.observe(observation.and_then(|observation| observation.adapters));
     }
 
@@ -94,6 +106,7 @@ impl Engine {
                 average.observe(sample.as_secs_f64(), now);
             }
         }
+        self.refresh(now);
     }
 
     /// What was in its memory is gone.
@@ -109,8 +122,9 @@ impl Engine {
 
     /// Nothing is known of it but what is in flight.
     pub(super) fn forget(&mut self) {
-        let (endpoint, published) = (self.endpoint.clone(), self.published);
-        *self = Self { endpoint, published, in_flight: self.in_flight, tokens: self.tokens, ..Self::default() };
+        let (endpoint, published, tokens) = (self.endpoint.clone(), self.published, self.tokens);
+        let load = Load { in_flight: self.load.in_flight, tokens: self.load.tokens, ..Load::default() };
+        *self = Self { endpoint, published, load, tokens, ..Self::default() };
     }
 }
 
@@ -119,10 +133,8 @@ impl Default for Engine {
         Self {
             endpoint: Endpoint { address: "".into(), pod: "".into() },
             published: false,
-            in_flight: 0,
+            load: Load::default(),
             tokens: 0,
-            signals: None,
-            then: Snapshot::default(),
             models: None,
             lora: LoraSlots::default(),
             ttft: Ewma::default(),

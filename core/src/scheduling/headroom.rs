@@ -42,13 +42,20 @@ impl Headroom {
             return 1.0;
         }
         let load = &candidate.load;
-        let running = load.signals.and_then(|signals| signals.running).unwrap_or(0);
-        let longer = f64::from(queue(load).saturating_sub(self.shortest));
-        let queued = 1.0 / (1.0 + longer / (f64::from(running) * QUEUE).max(1.0));
+        let queued = match queue(load).saturating_sub(self.shortest) {
+            0 => 1.0,
+            longer => {
+                let running = load.signals.and_then(|signals| signals.running).unwrap_or(0);
+                1.0 / (1.0 + f64::from(longer) / (f64::from(running) * QUEUE).max(1.0))
+            }
+        };
 
         let requests = candidate.requests;
         let mean = self.requests.saturating_sub(requests.into()) as f64 / self.others;
         let room = mean + f64::from(self.least) + ROOM;
+        if f64::from(requests) <= room {
+            return queued;
+        }
         let beyond = (f64::from(requests) - room) / (room * FULL - room);
         queued * (1.0 - beyond.clamp(0.0, 1.0))
     }

@@ -106,7 +106,8 @@ impl Profile {
             }
             lap(Lap::Filter(filter.name()));
         }
-        let left: Vec<usize> = (0..).zip(&keep).filter(|(_, keep)| **keep).map(|(index, _)| index).collect();
+        let mut left: Vec<usize> = Vec::with_capacity(candidates.len());
+        left.extend((0..).zip(&keep).filter(|(_, keep)| **keep).map(|(index, _)| index));
         // Most often nobody was dropped.
         let kept: Cow<'_, [Candidate<'_>]> = match left.len() == candidates.len() {
             true => candidates.into(),
