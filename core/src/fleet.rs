@@ -12,6 +12,7 @@ mod engine;
 mod prefill;
 #[cfg(test)]
 mod tests;
+mod together;
 
 pub use dispatch::{Dispatch, Ended};
 
@@ -23,6 +24,7 @@ use engine::Engine;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use together::Together;
 
 /// The place of an endpoint in the fleet; another one may have it later.
 pub type Slot = u32;
@@ -38,6 +40,7 @@ pub struct Fleet {
     in_flight: u64,
     /// Whose cache holds which prompt.
     index: Index,
+    together: Together,
     /// Whose measurements were looked at last.
     turn: usize,
     /// How many hashes of the prompt at hand each engine holds, by slot.
@@ -134,7 +137,7 @@ impl Fleet {
             _ => 0.0,
         };
         let engines = || pool.slots.iter().filter_map(|slot| Some((slot, self.engines.get(*slot as usize)?)));
-        let routers = routers(engines().filter_map(|(_, engine)| engine.said()));
+        let routers = self.together.routers();
         let candidate = |(slot, engine)| Engine::candidate(engine, share(slot), routers, now);
         let mut candidates: Vec<Candidate<'_>> = Vec::with_capacity(pool.slots.len());
         candidates.extend(engines().map(candidate));
@@ -205,7 +208,11 @@ impl Fleet {
             self.index.forget(slot);
             engine.restarted();
         }
+        let earlier = engine.said();
         engine.observe(observation, before);
+        if let (Some(earlier), Some(said)) = (earlier, engine.said()) {
+            self.together.observe(earlier, said);
+        }
     }
 
     /// An engine listed its models.
@@ -284,14 +291,4 @@ impl Fleet {
             self.free.push(slot);
         }
     }
-}
-
-/// How many routers there seem to be that send as much as we do: what engines said they had, over what of it was ours.
-///
-/// One more for each engine on both sides: of a few requests one or two may be out of step. Sixteen at the most.
-fn routers(said: impl Iterator<Item = (u32, u32)>) -> f64 {
-    let (all, ours) = said.fold((0.0, 0.0), |(all, ours), (requests, then)| {
-        (all + f64::from(requests) + 1.0, ours + f64::from(then) + 1.0)
-    });
-    if ours == 0.0 { 1.0 } else { (all / ours).clamp(1.0, 16.0) }
 }

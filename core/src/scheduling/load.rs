@@ -19,7 +19,7 @@ pub struct Load {
     pub duration: Option<f64>,
     /// Tokens of prompts that we sent and that are still to be computed, estimated ([`Load::work`]).
     pub prefill: f64,
-    /// How many routers there seem to be that send as much as we do, ourselves included; below 1 counts as 1.
+    /// How many routers there seem to be that do as we do, ourselves included; below 1 counts as 1.
     pub routers: f64,
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Explained<'a> {
     target: &'a str,
     model: &'a str,
     outcome: String,
-    /// How many routers there seem to be that send as much as this one.
+    /// How many routers there seem to be that do as this one does.
     routers: f64,
     scorers: Vec<Weighted>,
     picks: Vec<&'a str>,
