@@ -85,7 +85,8 @@ async fn an_edit_takes_effect_at_once_and_only_its_plugins_are_measured() {
     until("a body to be too large", async || (kthena.client().chat("m").await.status == 413).then_some(())).await;
     fs::write(&path, "{}").unwrap();
     until("no body to be too large", async || (kthena.client().chat("m").await.status == 200).then_some(())).await;
-    until_scorers(&kthena, "m", &["least-request", "gpu-usage", "least-latency", "prefix-cache"]).await;
+    until_scorers(&kthena, "m", &["least-request", "gpu-usage", "least-latency", "prefix-cache", "lora-affinity"])
+        .await;
 }
 
 #[tokio::test]
