@@ -28,6 +28,8 @@ pub struct Record {
     pub target: String,
     /// The name that the engine is asked for.
     pub model: String,
+    /// Tokens of its prompt, estimated.
+    pub tokens: u32,
     /// `None` when nobody published the target.
     pub decision: Option<Decision>,
 }
@@ -120,6 +122,7 @@ mod tests {
             request_id: String::new(),
             target: "default/a".to_owned(),
             model: model.to_owned(),
+            tokens: 0,
             decision: None,
         }
     }

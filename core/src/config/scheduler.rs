@@ -105,6 +105,9 @@ impl Scheduler {
             ranking.retain(|(plugin, _)| *plugin != Plugin::Random);
             problems.push(format!("{at}: `random` counts only where it is alone, and is left out here"));
         }
+        if !ranking.is_empty() && ranking.iter().all(|(_, weight)| *weight == 0.0) {
+            problems.push(format!("{at}: no plugin has a `weight` above 0, so that all endpoints tie"));
+        }
         Ok(Profile::new(filters, ranking.into_iter().map(|(plugin, w)| (plugin.scorer(&arguments), w)).collect()))
     }
 }

@@ -237,3 +237,14 @@ fn the_body_limit_has_a_range() {
         assert_eq!(error.unwrap_err(), ConfigError::MaxRequestBodyBytes(bytes));
     }
 }
+
+#[test]
+fn scorers_that_all_count_nothing_are_a_problem() {
+    let json =
+        r#"{"scheduler": {"plugins": {"Score": {"enabled": [{"name": "prefix-cache"}, {"name": "gpu-usage"}]}}}}"#;
+    let problems = parse(json).unwrap().compile().unwrap().problems;
+    assert_eq!(
+        problems,
+        ["scheduler.plugins.Score.enabled: no plugin has a `weight` above 0, so that all endpoints tie"]
+    );
+}

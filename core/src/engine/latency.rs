@@ -7,7 +7,13 @@ use super::Totals;
 pub(super) struct Latency {
     last: Option<Totals>,
     mean: Option<f64>,
+    /// Pages since something came.
+    still: u32,
 }
+
+/// After so many pages on which nothing came, the last mean tells nothing of now: whoever goes by it would send nothing
+/// to an engine that was slow when it was busy, and so never hear that it is not any more.
+const FORGOTTEN_AFTER: u32 = 30;
 
 impl Latency {
     /// Whether these totals are of an engine that was started again since the last look.
@@ -19,8 +25,12 @@ impl Latency {
     ///
     /// The first look tells nothing of now, only of the engine's whole life. Totals that went down belong to an
     /// engine that was started again: all they hold is new. Totals of another place are of another histogram, and so
-    /// a first look. When nothing came, or the page does not say, the last mean stays.
+    /// a first look. When nothing came, or the page does not say, the last mean stays for half a minute of pages.
     pub(super) fn observe(&mut self, now: Option<Totals>) -> Option<f64> {
+        self.still = self.still.saturating_add(1);
+        if self.still > FORGOTTEN_AFTER {
+            self.mean = None;
+        }
         let Some(now) = now else { return self.mean };
         let last = self.last.replace(now).filter(|last| last.place == now.place);
         let Some(last) = last else { return self.mean };
@@ -32,7 +42,7 @@ impl Latency {
         let mean = since.sum / since.count;
         // No count, or figures beyond what a double holds.
         if mean.is_finite() {
-            self.mean = Some(mean);
+            (self.mean, self.still) = (Some(mean), 0);
         }
         self.mean
     }
@@ -60,6 +70,16 @@ mod tests {
         assert_eq!(latency.observe(totals(101.0, 12.0)), Some(0.5), "nothing came");
         assert_eq!(latency.observe(None), Some(0.5), "nothing was said");
         assert_eq!(latency.observe(totals(104.0, 13.0)), Some(3.0));
+    }
+
+    #[test]
+    fn an_idle_engine_is_not_thought_slow_for_ever() {
+        let mut latency = Latency::default();
+        latency.observe(totals(0.0, 0.0));
+        latency.observe(totals(8.0, 4.0));
+        let means: Vec<_> = (0..40).map(|_| latency.observe(totals(8.0, 4.0))).collect();
+        assert_eq!((means[29], means[30], means[39]), (Some(2.0), None, None));
+        assert_eq!(latency.observe(totals(8.5, 5.0)), Some(0.5));
     }
 
     #[test]

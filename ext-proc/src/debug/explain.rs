@@ -9,7 +9,7 @@ use serde::Serialize;
 /// How many endpoints of one decision are listed at most.
 pub(super) const MOST_ENDPOINTS: usize = 32;
 
-/// `{number, time, requestId, target, model, outcome, routers, scorers, picks, endpoints, omitted}`.
+/// `{number, time, requestId, target, model, tokens, outcome, routers, scorers, picks, endpoints, omitted}`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Explained<'a> {
@@ -18,6 +18,8 @@ pub(super) struct Explained<'a> {
     request_id: Option<&'a str>,
     target: &'a str,
     model: &'a str,
+    /// Of its prompt, estimated.
+    tokens: u32,
     outcome: String,
     /// How many routers there seem to be that do as this one does.
     routers: f64,
@@ -98,6 +100,7 @@ pub(super) fn explain<'a>(record: &'a Record, profile: &Profile) -> Explained<'a
         request_id: (!record.request_id.is_empty()).then_some(&record.request_id),
         target: &record.target,
         model: &record.model,
+        tokens: record.tokens,
         outcome: outcome(record),
         routers: decision
             .and_then(|d| d.verdicts.first())
@@ -227,6 +230,7 @@ mod tests {
             request_id: "id-1".to_owned(),
             target: "default/a".to_owned(),
             model: "m".to_owned(),
+            tokens: 12,
             decision,
         }
     }
@@ -241,7 +245,7 @@ mod tests {
         let decision = decide(&profile, &[given("p", 3, None), given("q", 1, None), given("r", 0, Some(12))]);
         let told = told(&record(Some(decision)), &profile);
         let expected = json!({
-            "number": 7, "time": "2023-11-14T22:13:20.123Z", "requestId": "id-1", "target": "default/a", "model": "m",
+            "number": 7, "time": "2023-11-14T22:13:20.123Z", "requestId": "id-1", "target": "default/a", "model": "m", "tokens": 12,
             "outcome": "default/q, then 1 to retry", "routers": 1.0,
             "scorers": [{"name": "least-request", "weight": 2.0}],
             "picks": ["q:8000", "p:8000"],

@@ -94,6 +94,7 @@ mod tests {
                 request_id: String::new(),
                 target: target.to_owned(),
                 model: "m".to_owned(),
+                tokens: 0,
                 decision: None,
             });
         }

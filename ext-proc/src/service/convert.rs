@@ -53,6 +53,7 @@ impl Asked {
             request_id: self.request_id,
             target: self.target,
             model: self.model,
+            tokens: self.tokens,
             decision,
         }
     }
