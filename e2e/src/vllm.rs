@@ -36,8 +36,8 @@ impl Vllm {
     /// # Panics
     /// With all that it wrote, when it ends or does not serve in time.
     pub fn start() -> Self {
-        let home = install();
-        eprintln!("vllm: starting {} (about a minute)", home.display());
+        install();
+        eprintln!("vllm: starting (about a minute)");
         let address = Loopback::claim(&[PORT]);
         let output = Output::default();
         let started = Instant::now();
@@ -69,7 +69,7 @@ impl Vllm {
 
     /// As [`tool`] starts it.
     pub fn facts() -> Facts {
-        let models = install().join("models");
+        let models = install();
         Facts {
             model: "tiny",
             alias: "tiny-alias",
@@ -114,7 +114,7 @@ fn tool() -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/vllm")).to_path_buf()
 }
 
-/// What it says of its progress goes to our standard error.
+/// Where its model and adapters are. What it says of its progress goes to our standard error.
 fn install() -> PathBuf {
     let output = Command::new(tool()).stderr(Stdio::inherit()).output().expect("tools/vllm can be started");
     assert!(output.status.success(), "tools/vllm failed, see above");
