@@ -147,12 +147,12 @@ impl Fleet {
             decision.picks.first().and_then(|pick| Some((*pool.slots.get(*pick)?, candidates.get(*pick)?.matched)));
         let (mut dispatch, mut evicted) = (None, 0);
         if let Some((slot, matched)) = first {
+            let tokens = f64::from(request.tokens) * (1.0 - matched);
             if let Some(engine) = self.engines.get_mut(slot as usize) {
-                engine.begin(request, matched, now);
+                engine.begin(request, tokens, now);
                 self.in_flight += 1;
             }
             dispatch = Some(Dispatch { slot, tokens: request.tokens });
-            let tokens = f64::from(request.tokens) * (1.0 - matched);
             evicted = self.learn(slot, request, blocks.is_some(), key, tokens);
         }
         Some(Pick { decision, dispatch, prefix: blocks.map(|_| PrefixUse { best, evicted }) })

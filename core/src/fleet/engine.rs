@@ -51,9 +51,9 @@ impl Engine {
         self.load.duration = self.duration.get(now);
     }
 
-    /// A request is on its way, `matched` of whose prompt its cache holds.
-    pub(super) fn begin(&mut self, request: &Request<'_>, matched: f64, now: Duration) {
-        self.prefill.send(f64::from(request.tokens) * (1.0 - matched), now);
+    /// A request is on its way, of whose prompt `compute` tokens are not in its cache.
+    pub(super) fn begin(&mut self, request: &Request<'_>, compute: f64, now: Duration) {
+        self.prefill.send(compute, self.tokens as f64, now);
         self.count(self.load.in_flight.saturating_add(1), self.tokens + u64::from(request.tokens));
         self.send(request.model);
     }

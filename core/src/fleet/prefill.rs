@@ -39,9 +39,10 @@ impl Prefill {
         (tokens - now.saturating_sub(at).as_secs_f64() * self.rate.unwrap_or(USUAL)).max(0.0)
     }
 
-    /// A prompt of so many tokens that are to be computed is on its way.
-    pub(super) fn send(&mut self, tokens: f64, now: Duration) {
-        self.backlog = (self.backlog(now) + tokens, now);
+    /// A prompt of so many tokens that are to be computed is on its way, behind those in flight: more than theirs is
+    /// not computed, whatever was sent and refused or given up since.
+    pub(super) fn send(&mut self, tokens: f64, in_flight: f64, now: Duration) {
+        self.backlog = (self.backlog(now).min(in_flight) + tokens, now);
     }
 
     /// A prompt of so many tokens that were to be computed had its first token after `ttft`.
@@ -67,10 +68,18 @@ mod tests {
     fn what_was_sent_is_computed_one_after_the_other() {
         let mut prefill = Prefill::default();
         prefill.observe(1000.0, seconds(1.0));
-        prefill.send(1000.0, seconds(0.0));
-        prefill.send(500.0, seconds(0.5));
+        prefill.send(1000.0, 0.0, seconds(0.0));
+        prefill.send(500.0, 1000.0, seconds(0.5));
         let left: Vec<_> = [0.5, 1.0, 1.5, 9.0].map(|at| prefill.backlog(seconds(at))).into();
         assert_eq!(left, [1000.0, 500.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn a_huge_prompt_that_was_refused_leaves_no_backlog_to_those_behind_it() {
+        let mut prefill = Prefill::default();
+        prefill.send(16e6, 0.0, seconds(0.0));
+        prefill.send(100.0, 0.0, seconds(0.01));
+        assert_eq!(prefill.backlog(seconds(0.01)), 100.0);
     }
 
     #[test]

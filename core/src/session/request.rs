@@ -145,7 +145,8 @@ impl Forward {
             (wire::envoy::RETRY_ON, RETRY_ON.to_owned()),
             (wire::envoy::MAX_RETRIES, server.retries.to_string()),
         ];
-        if Shape::of_path(&head.path()) == Shape::Anthropic {
+        let shape = Shape::of_path(&head.path());
+        if shape == Shape::Anthropic {
             set.push((wire::SHAPE, wire::ANTHROPIC.to_owned()));
         }
         if !server.fail_close {
@@ -159,13 +160,7 @@ impl Forward {
             set.push(("accept-encoding", "identity".to_owned()));
         }
         let content_length = !head.value("content-length").is_empty();
-        Self {
-            set,
-            rewrite: Rewrite::default(),
-            content_length,
-            answer: Answer::expect(facts),
-            shape: Shape::of_path(&head.path()),
-        }
+        Self { set, rewrite: Rewrite::default(), content_length, answer: Answer::expect(facts), shape }
     }
 }
 
