@@ -17,7 +17,7 @@ pub use writer::{Format, Writer};
 use crate::picker::Picker;
 use crate::telemetry::Telemetry;
 use envoy_types::pb::envoy::data::accesslog::v3::HttpAccessLogEntry;
-use kthena_core::access_log::{Chunks, Entry};
+use kthena_core::access_log::{Chunks, Entry, Kind};
 use kthena_core::fleet::Ended;
 use kthena_core::session::is_inference;
 use service::AccessLogServer;
@@ -99,5 +99,7 @@ fn ended<'a>(entry: &Entry, address: Option<&'a str>) -> Ended<'a> {
         ttft: chunks.map(|chunks| chunks.first.saturating_sub(entry.phases.request)),
         tpot: chunks.and_then(between),
         duration: alone.then(|| entry.phases.upstream + entry.phases.response),
+        // A client that went away is no fault of the engine's.
+        broken: entry.status < 300 && entry.failure.as_ref().is_some_and(|failure| failure.kind == Kind::Proxy.name()),
     }
 }

@@ -58,8 +58,14 @@ pub fn fleet(endpoints: u32) -> Fleet {
         let adapters = Some(Adapters { running: vec!["a".to_owned()], waiting: vec![], max: Some(4) });
         fleet.observe(&address, Some(Observation { signals, adapters, restarted: false }), Snapshot::default());
         let times = Some(Duration::from_millis(100 + u64::from(number % 7)));
-        let ended =
-            Ended { address: Some(&address), status: 200, ttft: times, tpot: times, duration: times, key: None };
+        let ended = Ended {
+            address: Some(&address),
+            status: 200,
+            ttft: times,
+            tpot: times,
+            duration: times,
+            ..Ended::default()
+        };
         fleet.completed(&ended, NOW);
     }
     // One after the other while they are in flight: every endpoint gets some.

@@ -35,6 +35,8 @@ pub struct Ended<'a> {
     pub tpot: Option<Duration>,
     /// From when the engine was asked to the end.
     pub duration: Option<Duration>,
+    /// An answer that began did not end as it should: it was cut, told an error, or fell silent.
+    pub broken: bool,
 }
 
 /// What was dispatched and is not told of yet, oldest first; when it is too much the oldest is forgotten, which
@@ -63,7 +65,7 @@ pub(super) struct Sent {
 impl Ended<'_> {
     /// Whether an engine answered it as it was asked to.
     pub(super) fn served(&self) -> bool {
-        (200..300).contains(&self.status)
+        (200..300).contains(&self.status) && !self.broken
     }
 }
 
