@@ -17,8 +17,8 @@ mod together;
 pub use dispatch::{Dispatch, Ended};
 
 use crate::engine::{Model, Observation};
-use crate::prefix::Index;
-use crate::scheduling::{Candidate, Decision, Endpoint, Lap, Load, Profile, Random, Request, Snapshot};
+use crate::prefix::{Blocks, Index};
+use crate::scheduling::{Decision, Endpoint, Lap, Load, Profile, Random, Request, Snapshot};
 use dispatch::{Pending, Sent};
 use engine::Engine;
 use std::collections::HashMap;
@@ -28,6 +28,9 @@ use together::Together;
 
 /// The place of an endpoint in the fleet; another one may have it later.
 pub type Slot = u32;
+
+/// So many lists of models are looked through for one alike.
+const ALIKE: usize = 64;
 
 /// All engines, and the pools that they serve.
 #[derive(Debug, Default)]
@@ -131,25 +134,31 @@ impl Fleet {
             self.index.matches(request.prefix, matches);
         }
         let per_byte = blocks.map_or(0.0, |blocks| 1.0 / blocks.covered(request.prefix.len()).max(1) as f64);
-        let share = |slot: &Slot| match (blocks, matches.get(*slot as usize)) {
-            (Some(_), Some(hashes)) if usize::from(*hashes) == request.prefix.len() => 1.0,
-            (Some(blocks), Some(hashes @ 1..)) => blocks.covered(usize::from(*hashes)) as f64 * per_byte,
-            _ => 0.0,
+        // Whoever has the same of a prompt comes often: what all begin with.
+        let mut last = (0, 0.0);
+        let mut share = |slot: &Slot| {
+            let hashes = matches.get(*slot as usize).copied().unwrap_or(0);
+            if hashes != last.0 {
+                let covered = |blocks: Blocks| blocks.covered(usize::from(hashes)) as f64 * per_byte;
+                let whole = usize::from(hashes) == request.prefix.len();
+                last = (hashes, if whole { 1.0 } else { blocks.map_or(0.0, covered) });
+            }
+            last.1
         };
         let engines = || pool.slots.iter().filter_map(|slot| Some((slot, self.engines.get(*slot as usize)?)));
-        let routers = self.together.routers();
-        let candidate = |(slot, engine)| Engine::candidate(engine, share(slot), routers, now);
-        let mut candidates: Vec<Candidate<'_>> = Vec::with_capacity(pool.slots.len());
-        candidates.extend(engines().map(candidate));
-        let decision = profile.decide_by_laps(request, &pool.endpoints, &candidates, random, lap);
-        let best = candidates.iter().map(|candidate| candidate.matched).fold(0.0, f64::max);
-        let first =
-            decision.picks.first().and_then(|pick| Some((*pool.slots.get(*pick)?, candidates.get(*pick)?.matched)));
+        let (routers, seconds) = (self.together.routers(), now.as_secs_f64());
+        let mut loads: Vec<Load> = Vec::with_capacity(pool.slots.len());
+        loads.extend(engines().map(|(_, engine)| engine.load(routers, seconds)));
+        let known = engines().map(|(slot, engine)| engine.known(share(slot)));
+        let decision = profile.decide_by_laps(request, &pool.endpoints, loads, known, random, lap);
+        let best = decision.verdicts.iter().map(|verdict| verdict.matched).fold(0.0, f64::max);
+        let first = decision.picks.first();
+        let first = first.and_then(|pick| Some((*pool.slots.get(*pick)?, decision.verdicts.get(*pick)?.matched)));
         let (mut dispatch, mut evicted) = (None, 0);
         if let Some((slot, matched)) = first {
             let tokens = f64::from(request.tokens) * (1.0 - matched);
             if let Some(engine) = self.engines.get_mut(slot as usize) {
-                engine.begin(request, tokens, now);
+                engine.begin(request, tokens, seconds);
                 self.in_flight += 1;
             }
             dispatch = Some(Dispatch { slot, tokens: request.tokens });
@@ -217,6 +226,9 @@ impl Fleet {
 
     /// An engine listed its models.
     pub fn list(&mut self, address: &str, models: Arc<Vec<Model>>) {
+        // Replicas list the same: one list for all of them is read faster than one for each.
+        let others = self.engines.iter().filter_map(|engine| engine.models.as_ref());
+        let models = others.take(ALIKE).find(|others| **others == models).map_or(models, Arc::clone);
         let slot = self.by_address.get(address).copied();
         if let Some(engine) = slot.and_then(|slot| self.engines.get_mut(slot as usize)) {
             engine.models = Some(models);
