@@ -102,6 +102,9 @@ async fn prefix_cache_sends_equal_prompts_to_one_pod() {
 async fn prefix_cache_forgets_an_engine_that_restarted() {
     let mut fleet = fleet(&scored_by("prefix-cache"), vec![quick(); 2]);
     let body = json!({"model": "m", "messages": [{"role": "user", "content": "the same words. ".repeat(40)}], "max_tokens": 4});
+    for number in 0..2 {
+        fleet.known(number, "a page from before", |pod| pod["metrics"]["requestRunningNum"].is_number()).await;
+    }
     let pods = fleet.chats(5, &body).await;
     let home = if pods.contains_key("p-0") { 0 } else { 1 };
     assert_eq!(most(&pods), 5, "{pods:?}");
