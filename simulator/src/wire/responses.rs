@@ -1,12 +1,14 @@
 //! vLLM's `/v1/responses`: one answer, many kinds of events.
 
 mod echo;
+mod item;
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 
 pub use echo::{Echo, Tool, Tools};
+use item::{CallItem, Item, Message, Part};
 
 use super::call::{Call, Part as Of};
 use super::{Choice, Counts, Event, Head, Piece, Script};
@@ -81,44 +83,6 @@ struct Whole<'a> {
 #[derive(Serialize)]
 struct Reason {
     reason: &'static str,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Item<'a> {
-    Message(Message<'a>),
-    Call(CallItem<'a>),
-}
-
-#[derive(Serialize)]
-struct CallItem<'a> {
-    arguments: &'a str,
-    call_id: &'a str,
-    name: &'a str,
-    r#type: &'static str,
-    id: &'a str,
-    r#async: (),
-    caller: (),
-    namespace: (),
-    status: &'static str,
-}
-
-#[derive(Serialize)]
-struct Message<'a> {
-    id: &'a str,
-    content: Vec<Part<'a>>,
-    role: &'static str,
-    status: &'static str,
-    r#type: &'static str,
-    phase: (),
-}
-
-#[derive(Serialize)]
-struct Part<'a> {
-    annotations: [(); 0],
-    text: &'a str,
-    r#type: &'static str,
-    logprobs: Option<[(); 0]>,
 }
 
 #[derive(Serialize)]
@@ -360,14 +324,6 @@ impl Responses {
         to.text(&self.item).raw(r#","output_index":0,"sequence_number":"#).number(self.sequence);
         to.raw(r#","type":""#).raw(KIND).raw(r#"","name":"#).text(name).raw("}\n\n");
         self.sequence += 1;
-    }
-}
-
-// === impl Part ===
-
-impl<'a> Part<'a> {
-    fn new(text: &'a str, logprobs: Option<[(); 0]>) -> Self {
-        Self { annotations: [], text, r#type: "output_text", logprobs }
     }
 }
 
