@@ -42,9 +42,14 @@ def anthropic_async(url=URL, **settings):
 
 
 def engines_load():
-    """Requests that the engines say they run or have waiting, and those that the router knows to be under way."""
+    """Requests that the engines say they run or have waiting, and those that the router knows to be under way.
+
+    None while it has not heard of an engine lately.
+    """
     with urllib.request.urlopen(f"{DEBUG}/debug/config_dump/pods", timeout=DEADLINE) as answer:
         pods = json.load(answer)["pods"]
+    if any(pod["stale"] or pod["metrics"]["requestRunningNum"] is None for pod in pods):
+        return None
     said = sum(pod["metrics"]["requestRunningNum"] + pod["metrics"]["requestWaitingNum"] for pod in pods)
     return said, sum(pod["inFlight"] for pod in pods)
 

@@ -90,7 +90,7 @@ fn trouble() -> (Kthena, (Scripted, Scripted, Engine)) {
         }
     }
     let filter = "scheduler: {plugins: {Filter: {enabled: [least-request]}, Score: {enabled: []}}}\n";
-    let setup = Setup::new(&[("all.yaml", &all)]).config(filter).env("METRICS_SCRAPE_INTERVAL", "300ms");
+    let setup = Setup::new(&[("all.yaml", &all)]).config(filter).env("METRICS_SCRAPE_INTERVAL", "1s");
     (setup.up(), (full, slow, broken))
 }
 
