@@ -19,7 +19,7 @@ endif
 # Lays the filter beside the binaries, where they look for it by default; atomically, as they may be running.
 beside = cp $(wasm) $(target)/$(1)/.kthena_wasm_filter.new && mv $(target)/$(1)/.kthena_wasm_filter.new $(target)/$(1)/$(notdir $(wasm))
 
-.PHONY: help build wasm envoy chromium demo test quality e2e-vllm check alone debug fuzz bless bench-decision clean tools-present
+.PHONY: help build wasm envoy chromium clients demo test quality e2e-vllm check alone debug fuzz bless bench-decision clean tools-present
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -41,11 +41,15 @@ chromium: tools-present ## Fetch the headless Chromium that the debug page is te
 	@echo "==> $@: the pinned Chromium, fetched once a machine"
 	@tools/chromium
 
+clients: tools-present ## Fetch OpenAI's and Anthropic's client libraries that the product is tested with, and print their Python
+	@echo "==> $@: the pinned libraries, fetched once a machine"
+	@tools/clients
+
 demo: build envoy ## Build everything, serve real requests on this machine and say where each went
 	@echo "==> $@: real requests through Envoy to simulated engines"
 	@KTHENA_ENVOY="$$(tools/envoy)"; export KTHENA_ENVOY; tools/demo
 
-test: envoy chromium wasm check alone debug ## Everything that CI asks: check, then unit, golden and process tests
+test: envoy chromium clients wasm check alone debug ## Everything that CI asks: check, then unit, golden and process tests
 	@echo "==> $@: unit, golden and process tests"
 	@KTHENA_ENVOY="$$(tools/envoy)"; export KTHENA_ENVOY; cargo test $(locked) --workspace
 

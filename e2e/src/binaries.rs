@@ -48,6 +48,14 @@ pub fn chromium() -> PathBuf {
     fetched("tools/chromium")
 }
 
+/// A Python that has OpenAI's and Anthropic's client libraries, fetched if need be.
+///
+/// # Panics
+/// When `tools/clients` cannot provide it.
+pub fn python_with_clients() -> PathBuf {
+    fetched("tools/clients")
+}
+
 fn fetched(tool: &str) -> PathBuf {
     let output = Command::new(repository().join(tool)).output().expect("a tool of ours can be started");
     assert!(output.status.success(), "{tool}: {}", String::from_utf8_lossy(&output.stderr));

@@ -27,7 +27,7 @@ mod vllm;
 
 pub use address::Loopback;
 pub use answer::{Answer, Stream};
-pub use binaries::{envoy, filter_module, kthena};
+pub use binaries::{envoy, filter_module, kthena, python_with_clients};
 pub use browser::Page;
 pub use client::{Client, chat, streamed};
 pub use engine::Engine;

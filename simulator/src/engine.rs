@@ -37,7 +37,7 @@ pub use prompt::{Prompt, PromptReader};
 pub use random::{SplitMix64, digest64};
 pub use scheduler::{Moved, Scheduler};
 pub use stats::{Adapters, Bounds, Cache, Sleep, Stats};
-pub use tokenizer::{longest, text_of};
+pub use tokenizer::{longest, text_of, tokenize};
 pub use words::Words;
 
 use driver::Driver;

@@ -23,6 +23,7 @@ mod stops;
 mod stream;
 mod target;
 mod tokens;
+mod tools;
 mod vllm;
 
 use std::sync::Arc;

@@ -8,6 +8,7 @@
 //! A [`Script`] is one way to tell an answer. What all its events have in common is written once,
 //! when the stream begins.
 
+pub mod call;
 pub mod chat;
 pub mod completion;
 pub mod embeddings;
@@ -24,6 +25,7 @@ use std::fmt::Debug;
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
+use call::{Call, Said};
 pub use event::Event;
 
 /// How one generation is told, whole or event by event.
@@ -68,6 +70,8 @@ pub struct Head {
     pub prompts: Vec<PromptFacts>,
     /// Choices of each prompt.
     pub copies: usize,
+    /// What every choice says, if it is a tool call.
+    pub call: Option<Call>,
 }
 
 /// What an answer may tell of a prompt.
@@ -163,6 +167,16 @@ impl Head {
     /// Ids of that prompt's tokens, if they are to be told.
     fn prompt_ids(&self, choice: usize) -> Option<&[u32]> {
         self.prompt_of(choice)?.ids.as_deref()
+    }
+
+    /// The token of the call at that place, if the answer is one.
+    fn said(&self, token: &Piece<'_>) -> Option<&Said> {
+        self.call.as_ref()?.said(token.position)
+    }
+
+    /// The whole call, if so many tokens say it.
+    fn called(&self, tokens: usize) -> Option<&Call> {
+        self.call.as_ref().filter(|call| call.is_whole(tokens))
     }
 
     /// The start of every chunk, up to its choices.

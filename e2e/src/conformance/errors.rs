@@ -10,6 +10,7 @@ pub(super) const EVERYWHERE: &[Case] = cases![
     an_unknown_model_is_not_found,
     parameters_out_of_range_are_named,
     a_wrong_type_is_named_by_its_place,
+    a_choice_of_tools_that_makes_no_sense_is_refused,
     a_stream_is_refused_as_a_whole_answer_is,
     a_prompt_longer_than_the_context_is_refused,
     a_huge_prompt_is_refused_by_its_letters,
@@ -40,6 +41,32 @@ async fn an_unknown_model_is_not_found(it: Subject) {
         format!("The model `{UNSERVED}` does not exist. Valid aliases: {}, {}.", it.facts.model, it.facts.alias);
     for answer in [it.chat(json!({"model": UNSERVED})).await, it.complete(json!({"model": UNSERVED})).await] {
         Subject::assert_refused(&answer, 404, "NotFoundError", Some("model"), &message);
+    }
+}
+
+async fn a_choice_of_tools_that_makes_no_sense_is_refused(it: Subject) {
+    let tools = json!([{"type": "function", "function": {"name": "one"}}]);
+    let named = json!({"type": "function", "function": {"name": "two"}});
+    for (more, param, message) in [
+        (json!({"tool_choice": "required"}), "tool_choice", "When using `tool_choice`, `tools` must be set."),
+        (
+            json!({"tools": tools, "tool_choice": named}),
+            "tool_choice",
+            "The tool specified in `tool_choice` does not match any of the specified `tools`",
+        ),
+        (
+            json!({"tools": tools, "tool_choice": "whatever"}),
+            "tool_choice",
+            "Invalid value for `tool_choice`: whatever! Only named tools, \"none\", \"auto\" or \"required\" are supported.",
+        ),
+        (
+            json!({"tools": []}),
+            "tools",
+            "`tools` must not be an empty array. Either provide at least one tool or omit the field entirely.",
+        ),
+    ] {
+        let message = format!("{message} (parameter={param})");
+        Subject::assert_refused(&it.chat(more).await, 400, BAD_REQUEST, Some(param), &message);
     }
 }
 

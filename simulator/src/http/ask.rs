@@ -7,6 +7,7 @@ use super::fields::{Fields, truthy};
 use crate::engine::{Prompt, longest};
 use crate::options::Face;
 use crate::wire::UsageMode;
+use crate::wire::call::Call;
 
 /// A request, read.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Ask {
     pub token_ids: bool,
     /// Texts that end a choice.
     pub stops: Vec<String>,
+    /// The tool call that the answer has to be.
+    pub call: Option<Call>,
     /// Prompts of another salt share nothing in the cache.
     pub salt: Option<String>,
     /// SGLang's way to name an adapter.
@@ -35,6 +38,8 @@ pub struct Ask {
 pub struct Sampling {
     pub copies: i64,
     pub tokens: i64,
+    /// Whether the request itself says how many.
+    pub limited: bool,
     /// What the request calls the limit of tokens.
     pub tokens_name: &'static str,
     pub temperature: Option<f64>,
@@ -68,6 +73,7 @@ impl Ask {
             sampling: Sampling {
                 copies,
                 tokens: limits.first().copied().unwrap_or(DEFAULT_TOKENS),
+                limited: !limits.is_empty(),
                 tokens_name: "max_tokens",
                 temperature: fields.float("temperature"),
                 top_p: fields.float("top_p"),
@@ -76,10 +82,24 @@ impl Ask {
             usage,
             token_ids: fields.flag("return_token_ids"),
             stops: fields.texts("stop"),
+            call: None,
             salt: fields.string("cache_salt").map(str::to_owned),
             adapter: fields.string("lora_path").map(str::to_owned),
             request_id: fields.string("request_id").map(str::to_owned),
         }
+    }
+
+    /// Has the answer be this call, if any: a model stops behind it, and so it is as long as it is, unless the request
+    /// allows fewer tokens.
+    pub fn calling(mut self, call: Option<Call>) -> Self {
+        if let Some(call) = call {
+            if !self.sampling.limited {
+                self.sampling.tokens = i64::from(call.length());
+            }
+            self.stops.clear();
+            self.call = Some(call);
+        }
+        self
     }
 }
 
@@ -244,6 +264,7 @@ mod tests {
         let good = || Sampling {
             copies: 2,
             tokens: i64::MAX,
+            limited: true,
             tokens_name: "max_tokens",
             temperature: Some(2.0),
             top_p: Some(1.0),

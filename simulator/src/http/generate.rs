@@ -10,6 +10,7 @@ use super::stops::Stops;
 use super::stream::EventStream;
 use super::{App, unix_now};
 use crate::engine::{Generation, Rejected, Stopped, Work};
+use crate::wire::call::Call;
 use crate::wire::{Choice, Counts, Head, PromptFacts, Script};
 
 /// Answers a request that could be read; the answer's id begins with `prefix`.
@@ -32,13 +33,14 @@ pub async fn answer(
     }
     let (copies, tokens) = ask.sampling.check(ask.prompts.len(), app.engine.max_model_len())?;
     let tokens = super::ask::fit(app.face, &ask.prompts, tokens, &ask.sampling, app.engine.max_model_len())?;
+    let length = ask.call.as_ref().map_or(tokens, |call| tokens.min(call.length()));
     let work = Work {
         model: &target.model,
         adapter: target.adapter.as_deref(),
         salt: ask.salt.as_deref(),
         prompts: &ask.prompts,
         copies,
-        tokens,
+        tokens: length,
     };
     let generation = app.engine.start(&work).map_err(|Rejected::QueueFull| Failure::busy(app.face))?;
     let counts = Counts {
@@ -96,7 +98,12 @@ fn head(app: &App, headers: &HeaderMap, prefix: &str, ask: Ask, model: String, c
         token_ids: ask.token_ids,
         prompts: ask.prompts.into_iter().map(|prompt| facts(prompt.tokens, prompt.ids)).collect(),
         copies,
+        call: ask.call.map(|call| Call { ids: (0..copies).map(|_| tool_call_id(app)).collect(), ..call }),
     }
+}
+
+fn tool_call_id(app: &App) -> String {
+    format!("chatcmpl-tool-{}", app.next_id())
 }
 
 /// One simulator is one rank; vLLM takes no notice of a rank that is no number.

@@ -9,18 +9,18 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::App;
 use super::ask::Ask;
 use super::failure::Failure;
 use super::fields::{self, Fields};
 use super::generate::answer;
 use super::prompt::Conversation;
+use super::{App, tools};
 use crate::engine::Prompt;
 use crate::wire::Object;
 use crate::wire::messages::Messages;
 
 pub async fn handle(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Failure> {
-    let ask = read(&headers, &body)?;
+    let ask = read(&headers, &body).map_err(Failure::on_messages)?;
     drop(body);
     let answer = answer(&app, &headers, "chatcmpl-", ask, |head, _| Box::new(Messages::new(head))).await;
     answer.map_err(Failure::on_messages)
@@ -51,7 +51,7 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Ask, Failure> {
         fields.unfit("max_tokens", "max_tokens must be positive", limit);
     }
     fields.finish()?;
-    Ok(ask)
+    Ok(ask.calling(tools::of_messages(&object)?))
 }
 
 /// The system prompt comes first, as a message of its own.

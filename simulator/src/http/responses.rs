@@ -8,23 +8,25 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::App;
 use super::ask::Ask;
 use super::failure::Failure;
 use super::fields::{self, Fields};
 use super::generate::answer;
 use super::prompt::Conversation;
+use super::{App, tools};
 use crate::engine::Prompt;
-use crate::wire::responses::{Echo, Responses};
+use crate::wire::responses::{Echo, Responses, Tools};
 
 pub async fn handle(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Failure> {
-    let (ask, instructions) = read(&headers, &body)?;
-    drop(body);
+    let object = fields::object(&headers, &body)?;
+    let (ask, instructions) = read(&object)?;
+    let tools = Tools::of(&object);
+    drop((object, body));
     let (temperature, top_p) = (ask.sampling.temperature.unwrap_or(1.0), ask.sampling.top_p.unwrap_or(1.0));
-    let item = format!("msg_{}", app.next_id());
+    let item = app.next_id();
     answer(&app, &headers, "resp_", ask, |head, max_output_tokens| {
-        let echo = Echo { instructions, temperature, top_p, max_output_tokens };
-        Box::new(Responses::new(head, echo, item))
+        let echo = Echo { instructions, temperature, top_p, max_output_tokens, tools };
+        Box::new(Responses::new(head, echo, &item))
     })
     .await
 }
@@ -33,18 +35,18 @@ pub async fn unknown(Path(id): Path<String>) -> Failure {
     Failure::unknown_response(&id)
 }
 
-fn read(headers: &HeaderMap, body: &[u8]) -> Result<(Ask, Option<String>), Failure> {
-    let object = fields::object(headers, body)?;
-    let mut fields = Fields::new(&object);
+fn read(object: &Map<String, Value>) -> Result<(Ask, Option<String>), Failure> {
+    let call = tools::of_responses(object)?;
+    let mut fields = Fields::new(object);
     let instructions = fields.string("instructions").map(str::to_owned);
     fields.required("input");
-    let prompt = prompt(&mut fields, &object, instructions.as_deref());
+    let prompt = prompt(&mut fields, object, instructions.as_deref());
     let mut ask = Ask::read(&mut fields, &["max_output_tokens"], prompt.into_iter().collect());
     ask.sampling.tokens_name = "max_output_tokens";
     // One response has one message.
     ask.sampling.copies = 1;
     fields.finish()?;
-    Ok((ask, instructions))
+    Ok((ask.calling(call), instructions))
 }
 
 /// Instructions come first, as a message of the system; a plain input is the user's.

@@ -1,8 +1,11 @@
 //! vLLM's `/v1/chat/completions`.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::call::{Call, Part, Said};
 use super::{Choice, Counts, DONE, Event, Head, Piece, Script, Usage, UsageMode, finish_reason};
 
 const ROLE: &str = "assistant";
@@ -39,19 +42,34 @@ struct WholeChoice<'a> {
     logprobs: (),
     finish_reason: &'static str,
     stop_reason: Option<&'a str>,
-    token_ids: Option<&'a [u32]>,
+    token_ids: Option<Cow<'a, [u32]>>,
     routed_experts: (),
 }
 
 #[derive(Serialize)]
 struct Message<'a> {
     role: &'static str,
-    content: &'a str,
+    content: Cow<'a, str>,
     refusal: (),
     annotations: (),
     audio: (),
     function_call: (),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_calls: Option<[ToolCall<'a>; 1]>,
     reasoning: (),
+}
+
+#[derive(Serialize)]
+struct ToolCall<'a> {
+    id: &'a str,
+    r#type: &'static str,
+    function: Function<'a>,
+}
+
+#[derive(Serialize)]
+struct Function<'a> {
+    name: &'a str,
+    arguments: String,
 }
 
 // === impl Chat ===
@@ -69,6 +87,63 @@ impl Chat {
             to.raw(r#","completion_tokens_details":null}"#);
         }
     }
+
+    /// What a token adds to a call.
+    fn call_delta(&self, said: &Said, choice: usize, to: &mut Event) {
+        let Some(call) = self.head.call.as_ref() else { return };
+        match said.part {
+            Part::Around => to.raw("{}"),
+            Part::Name => {
+                to.raw(r#"{"content":null,"tool_calls":[{"id":"#).text(call.id(choice));
+                to.raw(r#","type":"function","index":0,"function":{"name":"#).text(&call.name).raw("}}]}")
+            }
+            Part::Arguments => {
+                to.raw(r#"{"content":null,"tool_calls":[{"index":0,"function":{"arguments":"#);
+                to.text(&said.text).raw("}}]}")
+            }
+        };
+    }
+
+    fn choice<'a>(&'a self, index: usize, choice: &'a Choice) -> WholeChoice<'a> {
+        let tokens = choice.ids.len();
+        let called = self.head.called(tokens);
+        let (content, ids) = match &self.head.call {
+            None => (Cow::from(&choice.text), Cow::from(&choice.ids)),
+            Some(call) if called.is_some() => (Cow::from(""), call.token_ids(tokens).into()),
+            // A parser makes nothing of the half.
+            Some(call) => (call.text(tokens).into(), call.token_ids(tokens).into()),
+        };
+        WholeChoice {
+            index,
+            message: Message {
+                role: ROLE,
+                content,
+                refusal: (),
+                annotations: (),
+                audio: (),
+                function_call: (),
+                tool_calls: called.map(|call| {
+                    let function = Function { name: &call.name, arguments: call.arguments(tokens) };
+                    [ToolCall { id: call.id(index), r#type: "function", function }]
+                }),
+                reasoning: (),
+            },
+            logprobs: (),
+            finish_reason: self.reason(tokens, choice.stop.as_deref()),
+            stop_reason: choice.stop.as_deref(),
+            token_ids: self.head.token_ids.then_some(ids),
+            routed_experts: (),
+        }
+    }
+
+    /// Why a choice of so many tokens ended.
+    fn reason(&self, tokens: usize, stop: Option<&str>) -> &'static str {
+        match self.head.called(tokens) {
+            Some(Call { named: true, .. }) => "stop",
+            Some(_) => "tool_calls",
+            None => finish_reason(stop),
+        }
+    }
 }
 
 impl Script for Chat {
@@ -80,14 +155,25 @@ impl Script for Chat {
     }
 
     fn token(&mut self, token: &Piece<'_>, to: &mut Event) {
-        to.raw(&self.start).raw(r#"{"index":"#).number(token.choice as u64);
-        to.raw(r#","delta":{"content":"#).text(token.text).raw(r#"},"logprobs":null,"finish_reason":"#);
+        let said = self.head.said(token);
+        // A stream waits for the name; ids of tokens are told all the same.
+        if said.is_some_and(|said| said.part == Part::Around) && !token.last && !self.head.token_ids {
+            return;
+        }
+        to.raw(&self.start).raw(r#"{"index":"#).number(token.choice as u64).raw(r#","delta":"#);
+        match said {
+            Some(said) => self.call_delta(said, token.choice, to),
+            None => _ = to.raw(r#"{"content":"#).text(token.text).raw("}"),
+        }
+        to.raw(r#","logprobs":null,"finish_reason":"#);
         if token.last {
-            to.json(&finish_reason(token.stop)).raw(r#","stop_reason":"#).json(&token.stop);
+            to.json(&self.reason(token.position as usize + 1, token.stop)).raw(r#","stop_reason":"#).json(&token.stop);
         } else {
             to.raw("null");
         }
-        to.raw(r#","token_ids":"#).ids(self.head.token_ids.then_some(&[token.id])).raw("}]");
+        to.raw(r#","token_ids":"#)
+            .ids(self.head.token_ids.then_some(&[said.map_or(token.id, |said| said.id)]))
+            .raw("}]");
         self.usage_so_far(token.choice, u64::from(token.position) + 1, to);
         if token.last && self.head.usage == UsageMode::Never {
             to.raw(r#","system_fingerprint":"#).text(&self.head.fingerprint);
@@ -119,7 +205,7 @@ impl Script for Chat {
             object: "chat.completion",
             created: head.created,
             model: &head.model,
-            choices: choices.iter().enumerate().map(|(index, choice)| WholeChoice::new(index, choice, head)).collect(),
+            choices: choices.iter().enumerate().map(|(index, choice)| self.choice(index, choice)).collect(),
             service_tier: (),
             system_fingerprint: &head.fingerprint,
             usage: Usage::new(counts, head.details, Some(0)),
@@ -130,29 +216,5 @@ impl Script for Chat {
             ec_transfer_params: (),
             metrics: (),
         })
-    }
-}
-
-// === impl WholeChoice ===
-
-impl<'a> WholeChoice<'a> {
-    fn new(index: usize, choice: &'a Choice, head: &Head) -> Self {
-        Self {
-            index,
-            message: Message {
-                role: ROLE,
-                content: &choice.text,
-                refusal: (),
-                annotations: (),
-                audio: (),
-                function_call: (),
-                reasoning: (),
-            },
-            logprobs: (),
-            finish_reason: finish_reason(choice.stop.as_deref()),
-            stop_reason: choice.stop.as_deref(),
-            token_ids: head.token_ids.then_some(&choice.ids),
-            routed_experts: (),
-        }
     }
 }

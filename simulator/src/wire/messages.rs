@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
+use super::call::{Call, Part};
 use super::{Choice, Counts, Event, Head, Piece, Script};
 
 /// The answer to a message.
@@ -11,6 +13,10 @@ pub struct Messages {
     head: Head,
     /// The text that ended it; none: its length.
     stop: Option<String>,
+    /// Tokens so far.
+    tokens: usize,
+    /// Whether a block of content was begun and not ended.
+    in_block: bool,
 }
 
 #[derive(Serialize)]
@@ -18,7 +24,7 @@ struct Whole<'a> {
     id: &'a str,
     r#type: &'static str,
     role: &'static str,
-    content: [Block<'a>; 1],
+    content: [Block; 1],
     model: &'a str,
     stop_reason: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,9 +33,10 @@ struct Whole<'a> {
 }
 
 #[derive(Serialize)]
-struct Block<'a> {
-    r#type: &'static str,
-    text: &'a str,
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Block {
+    Text { text: String },
+    ToolUse { id: String, name: String, input: Value },
 }
 
 /// Without `--enable-prompt-tokens-details` nothing is known of the cache.
@@ -44,17 +51,38 @@ struct Usage {
 }
 
 const DELTA: &str = "event: content_block_delta\n\
-    data: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":";
+    data: {\"type\":\"content_block_delta\",\"delta\":{\"type\":";
 
 // === impl Messages ===
 
 impl Messages {
     pub fn new(head: Head) -> Self {
-        Self { head, stop: None }
+        Self { head, stop: None, tokens: 0, in_block: false }
     }
 
     fn stop_reason(&self) -> &'static str {
-        if self.stop.is_some() { "stop_sequence" } else { "max_tokens" }
+        match (self.head.called(self.tokens), &self.stop) {
+            (Some(_), _) => "tool_use",
+            (None, Some(_)) => "stop_sequence",
+            (None, None) => "max_tokens",
+        }
+    }
+
+    fn content(&self, text: &str) -> Block {
+        match &self.head.call {
+            None => Block::Text { text: text.to_owned() },
+            Some(call) => self.head.called(self.tokens).map_or_else(
+                // A parser makes nothing of the half.
+                || Block::Text { text: call.text(self.tokens) },
+                |call| tool_use(call, serde_json::from_str(&call.arguments(self.tokens)).unwrap_or_default()),
+            ),
+        }
+    }
+
+    fn start_block(&mut self, block: &Block, to: &mut Event) {
+        to.raw("event: content_block_start\ndata: {\"type\":\"content_block_start\",\"content_block\":");
+        to.json(block).raw(",\"index\":0}\n\n");
+        self.in_block = true;
     }
 
     /// vLLM takes cached tokens out of the input's.
@@ -75,17 +103,31 @@ impl Script for Messages {
         to.raw(r#","type":"message","role":"assistant","content":[],"model":"#).text(&self.head.model);
         to.raw(r#","stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":"#).number(counts.prompt);
         to.raw(",\"output_tokens\":0}}}\n\n");
-        to.raw("event: content_block_start\ndata: {\"type\":\"content_block_start\",");
-        to.raw("\"content_block\":{\"type\":\"text\",\"text\":\"\"},\"index\":0}\n\n");
+        if self.head.call.is_none() {
+            self.start_block(&Block::Text { text: String::new() }, to);
+        }
     }
 
     fn token(&mut self, token: &Piece<'_>, to: &mut Event) {
         self.stop = token.stop.map(str::to_owned);
-        to.raw(DELTA).text(token.text).raw("},\"index\":0}\n\n");
+        self.tokens = token.position as usize + 1;
+        match (&self.head.call, self.head.said(token)) {
+            (Some(call), Some(said)) => match said.part {
+                Part::Around => {}
+                Part::Name => self.start_block(&tool_use(call, Value::Object(Map::new())), to),
+                Part::Arguments => {
+                    to.raw(DELTA).raw(r#""input_json_delta","partial_json":"#).text(&said.text);
+                    to.raw("},\"index\":0}\n\n");
+                }
+            },
+            _ => _ = to.raw(DELTA).raw(r#""text_delta","text":"#).text(token.text).raw("},\"index\":0}\n\n"),
+        }
     }
 
     fn close(&mut self, counts: Counts, to: &mut Event) {
-        to.raw("event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n");
+        if self.in_block {
+            to.raw("event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n");
+        }
         to.raw("event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"");
         to.raw(self.stop_reason()).raw("\",\"stop_sequence\":").json(&self.stop);
         to.raw("},\"usage\":").json(&self.usage(counts)).raw("}\n\n");
@@ -99,15 +141,20 @@ impl Script for Messages {
 
     fn whole(&mut self, choices: &[Choice], counts: Counts) -> Bytes {
         self.stop = choices.first().and_then(|choice| choice.stop.clone());
+        self.tokens = choices.first().map_or(0, |choice| choice.ids.len());
         super::json(&Whole {
             id: &self.head.id,
             r#type: "message",
             role: "assistant",
-            content: [Block { r#type: "text", text: choices.first().map_or("", |choice| &choice.text) }],
+            content: [self.content(choices.first().map_or("", |choice| &choice.text))],
             model: &self.head.model,
             stop_reason: self.stop_reason(),
             stop_sequence: self.stop.as_deref(),
             usage: self.usage(counts),
         })
     }
+}
+
+fn tool_use(call: &Call, input: Value) -> Block {
+    Block::ToolUse { id: call.id(0).to_owned(), name: call.name.clone(), input }
 }

@@ -13,6 +13,7 @@ fn head(id: &str, usage: UsageMode) -> Head {
         token_ids: false,
         prompts: vec![PromptFacts { tokens: 12, ids: None }],
         copies: 2,
+        call: None,
     }
 }
 

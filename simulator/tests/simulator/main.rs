@@ -15,3 +15,4 @@ mod shapes;
 mod streams;
 mod support;
 mod tokens;
+mod tools;
