@@ -6,6 +6,8 @@ use crate::wire;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+mod forms;
+
 const NOW: Duration = Duration::from_millis(7);
 const KEY: u64 = 0xc0ffee;
 
