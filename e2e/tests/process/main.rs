@@ -3,8 +3,10 @@
 //! One program for all files, so that it is linked once; each file is one idea.
 
 mod access_log;
+mod audio;
 mod bodies;
 mod configuration;
+mod credentials;
 mod debug;
 mod endpoint;
 mod endurance;
@@ -12,6 +14,7 @@ mod engines;
 mod exactness;
 mod examples;
 mod hostile;
+mod http2;
 mod limits;
 mod live;
 mod metrics;
@@ -19,12 +22,15 @@ mod models;
 mod page;
 mod picker;
 mod prefix;
+mod protocols;
 mod saturation;
 mod scheduling;
 mod scraping;
+mod served_by;
 mod shutdown;
 mod spine;
 mod startup;
 mod steering;
+mod tls;
 mod usage;
 mod xds;
