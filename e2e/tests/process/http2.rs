@@ -25,5 +25,5 @@ async fn many_requests_share_one_http2_connection() {
         assert_eq!(answer.ok().version, Version::HTTP_2);
     }
     let stats = BODIES.kthena.envoy_stats("http.kthena.downstream_cx_http2_active").await;
-    assert!(stats.values().all(|connections| *connections <= 3), "{stats:?}");
+    assert!(!stats.is_empty() && stats.values().all(|connections| (1..=3).contains(connections)), "{stats:?}");
 }
