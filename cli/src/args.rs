@@ -1,6 +1,7 @@
 //! What may be typed.
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use kthena_router::TlsOptions;
 use kthena_router::source::endpoints::EngineUrl;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -46,6 +47,10 @@ pub struct UpOptions {
     /// Where clients send requests. Here and below, port 0 takes a free one.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+
+    /// What makes that HTTPS.
+    #[command(flatten)]
+    pub tls: TlsOptions,
 
     /// Where Prometheus metrics are served.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9090")]
@@ -186,6 +191,15 @@ mod tests {
         ] {
             let error = up(flags).unwrap_err();
             assert!(parts.iter().all(|part| error.contains(part)), "{flags}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_and_its_key_are_given_together() {
+        assert!(up("-f x --tls-cert a.crt --tls-key a.key").is_ok());
+        for (alone, other) in [("--tls-cert a.crt", "--tls-key <FILE>"), ("--tls-key a.key", "--tls-cert <FILE>")] {
+            let error = up(&format!("-f x {alone}")).unwrap_err();
+            assert!(error.contains("required") && error.contains(other), "{error}");
         }
     }
 

@@ -50,6 +50,23 @@ pub struct DataPlane {
     pub max_request_body_bytes: u64,
     /// Other ways of choosing, by the name that a ModelServer's annotation gives.
     pub scheduler_profiles: BTreeMap<String, Scheduler>,
+    /// Whether answers say which endpoint gave them.
+    pub endpoint_header: bool,
+    /// What engines are told of the credentials that clients send.
+    pub client_credentials: ClientCredentials,
+}
+
+/// `dataPlane.clientCredentials`
+///
+/// While we authenticate nobody, a client's key is the engine's business: one that is started with `--api-key` would
+/// answer nobody without it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub enum ClientCredentials {
+    /// Engines get them as they are.
+    #[default]
+    Forward,
+    /// Engines get none.
+    Drop,
 }
 
 /// A configuration that can run.
@@ -61,6 +78,10 @@ pub struct Compiled {
     pub profiles: BTreeMap<String, Profile>,
     /// Bodies beyond this many bytes get 413.
     pub max_request_body_bytes: u64,
+    /// Whether answers say which endpoint gave them.
+    pub endpoint_header: bool,
+    /// What engines are told of the credentials that clients send.
+    pub client_credentials: ClientCredentials,
     /// What is asked for and served without, a sentence each.
     pub problems: Vec<String>,
 }
@@ -157,7 +178,8 @@ impl RouterConfiguration {
             let profile = written.compile(&format!("dataPlane.schedulerProfiles.{name}"), &mut problems)?;
             profiles.insert(name.clone(), profile);
         }
-        Ok(Compiled { profile, profiles, max_request_body_bytes, problems })
+        let DataPlane { endpoint_header, client_credentials, .. } = self.data_plane;
+        Ok(Compiled { profile, profiles, max_request_body_bytes, endpoint_header, client_credentials, problems })
     }
 }
 
@@ -165,7 +187,12 @@ impl RouterConfiguration {
 
 impl Default for DataPlane {
     fn default() -> Self {
-        Self { max_request_body_bytes: DEFAULT_MAX_REQUEST_BODY_BYTES, scheduler_profiles: BTreeMap::new() }
+        Self {
+            max_request_body_bytes: DEFAULT_MAX_REQUEST_BODY_BYTES,
+            scheduler_profiles: BTreeMap::new(),
+            endpoint_header: false,
+            client_credentials: ClientCredentials::default(),
+        }
     }
 }
 

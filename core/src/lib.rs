@@ -11,6 +11,7 @@ pub mod access_log;
 pub mod config;
 pub mod engine;
 pub mod fleet;
+pub mod form;
 pub mod latency;
 pub mod openai;
 pub mod prefix;

@@ -38,6 +38,9 @@ pub const SATURATED: &str = "kthena_saturated:";
 /// The picker's answer: `ip:port` entries, best first (Gateway API Inference Extension's name).
 pub const DESTINATION: &str = "x-gateway-destination-endpoint";
 
+/// Says, where the configuration asks for it, which endpoint answered: `ip:port`.
+pub const ENDPOINT: &str = "x-kthena-endpoint";
+
 /// The property in which the filter leaves [`crate::access_log::Facts`].
 pub const FACTS: &str = "kthena.facts";
 /// What Envoy calls it in its filter state.
@@ -65,6 +68,19 @@ pub fn is_reserved(name: &str) -> bool {
             && name != "x-envoy-original-path"
             && name != "x-envoy-internal"
             && name != "x-envoy-expected-rq-timeout-ms")
+}
+
+/// What clients show that they are who they say they are, to engines or to us.
+const CREDENTIALS: [&str; 4] = ["authorization", "x-api-key", "api-key", "cookie"];
+
+/// Whether a header (lower case) holds a credential that is for a proxy only, and so for no engine.
+pub fn is_for_proxies(name: &str) -> bool {
+    name == "proxy-authorization"
+}
+
+/// Whether a header (lower case) holds a credential that engines might want.
+pub fn is_credential(name: &str) -> bool {
+    CREDENTIALS.contains(&name)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, Version};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::Value;
@@ -15,6 +15,8 @@ const DONE: &str = "[DONE]";
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
+    /// The version of HTTP that it came by.
+    pub version: Version,
     /// The headers.
     pub headers: HeaderMap,
     /// The body.
@@ -38,7 +40,7 @@ impl Answer {
     pub(crate) async fn read(response: Response<Incoming>) -> anyhow::Result<Self> {
         let (head, body) = response.into_parts();
         let body = body.collect().await.with_context(|| format!("the body of a {}", head.status))?.to_bytes();
-        Ok(Self { status: head.status.as_u16(), headers: head.headers, body })
+        Ok(Self { status: head.status.as_u16(), version: head.version, headers: head.headers, body })
     }
 
     /// The body as text.

@@ -1,21 +1,16 @@
 //! An HTTP client, as plain as the ones that people write.
 
-use crate::{Answer, Stream};
+use crate::speaks::{Body, Http};
+use crate::{Answer, Speaks, Stream};
 use anyhow::Context;
 use bytes::Bytes;
 use futures::stream;
 use http::{Method, Request, Response};
-use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
-
-type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 /// A client of one address that keeps connections alive; clones share them.
 ///
@@ -23,7 +18,8 @@ type Body = UnsyncBoxBody<Bytes, Infallible>;
 #[derive(Debug, Clone)]
 pub struct Client {
     address: SocketAddr,
-    http: hyper_util::client::legacy::Client<HttpConnector, Body>,
+    scheme: &'static str,
+    http: Http,
 }
 
 /// A chat with `model` that asks for a few tokens; no two have a prompt in common, which would draw them together.
@@ -46,7 +42,12 @@ pub fn streamed(model: &str, tokens: u32) -> Value {
 impl Client {
     /// A client of this address.
     pub fn new(address: SocketAddr) -> Self {
-        Self { address, http: hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http() }
+        Self::that_speaks(Speaks::Http1, address)
+    }
+
+    /// A client of this address that speaks otherwise than most.
+    pub fn that_speaks(speaks: Speaks<'_>, address: SocketAddr) -> Self {
+        Self { address, scheme: speaks.scheme(), http: speaks.client() }
     }
 
     /// Whom it asks.
@@ -161,7 +162,7 @@ impl Client {
         headers: &[(&str, &str)],
         body: Body,
     ) -> anyhow::Result<Response<Incoming>> {
-        let mut request = Request::builder().method(&method).uri(format!("http://{}{path}", self.address));
+        let mut request = Request::builder().method(&method).uri(format!("{}://{}{path}", self.scheme, self.address));
         if method == Method::POST && !headers.iter().any(|(name, _)| *name == "content-type") {
             request = request.header("content-type", "application/json");
         }

@@ -22,6 +22,7 @@ mod scratch;
 mod scripted;
 mod setup;
 mod spawner;
+mod speaks;
 mod until;
 mod vllm;
 
@@ -39,5 +40,6 @@ pub use scratch::directory;
 pub use scripted::{Says, Scripted};
 pub use setup::{Failure, Setup};
 pub use spawner::spawn;
+pub use speaks::Speaks;
 pub use until::{DEADLINE, until};
 pub use vllm::Vllm;

@@ -35,6 +35,14 @@ impl Plane {
     /// # Panics
     /// When it cannot be started, or the manifests cannot be read.
     pub async fn start(manifests: &str) -> Self {
+        Self::start_with(manifests, |settings| settings).await
+    }
+
+    /// The same with other settings.
+    ///
+    /// # Panics
+    /// As [`Plane::start`].
+    pub async fn start_with(manifests: &str, turn: impl FnOnce(Settings) -> Settings) -> Self {
         let directory = scratch::directory();
         let file = directory.path().join("all.yaml");
         fs::write(&file, manifests).expect("a manifest");
@@ -43,7 +51,7 @@ impl Plane {
 
         let address = Loopback::claim(&[8080, 9901]);
         let sockets = Sockets::in_directory(directory.path());
-        let settings = Settings { listen: address.at(8080), exclusive: true, ..Settings::default() };
+        let settings = turn(Settings { listen: address.at(8080), exclusive: true, ..Settings::default() });
         let mut data_plane = compile(&snapshot.resources, &settings);
         data_plane.table.version = 1;
         let wiring = Wiring { sockets: sockets.clone(), wasm: filter_module() };

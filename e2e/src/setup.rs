@@ -114,7 +114,7 @@ impl Setup {
         let output = Output::default();
         let (mut child, _) = self.start(&self.manifests(), &output, &output);
         let start = Instant::now();
-        while output.find(0, |line| line.starts_with("ready: http://")).is_none() {
+        while output.find(0, |line| line.starts_with("ready: http")).is_none() {
             let ended = child.try_wait().expect("the child's state");
             if ended.is_some() || start.elapsed() > READY {
                 let _ = child.kill();

@@ -9,7 +9,7 @@ mod profiles;
 mod routes;
 mod servers;
 
-use crate::data_plane::{DataPlane, Listener};
+use crate::data_plane::{DataPlane, Listener, Tls};
 use kthena_core::config::DEFAULT_MAX_REQUEST_BODY_BYTES;
 use kthena_core::routing::{BackoffClass, Table};
 use kthena_crds::{ObjectRef, Resource, Resources};
@@ -29,6 +29,12 @@ pub struct Settings {
     pub max_request_body_bytes: u64,
     /// The scheduling profiles that ModelServers may name.
     pub profiles: Profiles,
+    /// Whether answers say which endpoint gave them.
+    pub endpoint_header: bool,
+    /// Whether the credentials that clients send are kept from engines.
+    pub drop_credentials: bool,
+    /// The certificate that clients are shown; without one they speak plain HTTP.
+    pub tls: Option<Tls>,
 }
 
 /// Compiles resources into a data plane.
@@ -43,6 +49,7 @@ pub fn compile(resources: &Resources, settings: &Settings) -> DataPlane {
         table: Table {
             version: 0,
             max_request_body_bytes: settings.max_request_body_bytes,
+            drop_credentials: settings.drop_credentials,
             servers: servers.into_table(),
             routes,
         },
@@ -51,7 +58,9 @@ pub fn compile(resources: &Resources, settings: &Settings) -> DataPlane {
             name: "kthena".to_owned(),
             address: settings.listen,
             exclusive: settings.exclusive,
+            tls: settings.tls.clone(),
         }],
+        endpoint_header: settings.endpoint_header,
         routes: BackoffClass::ALL.to_vec(),
         clusters: vec![crate::render::ENGINES, crate::render::PICKER, crate::render::LOG],
         picker,
@@ -72,6 +81,9 @@ impl Default for Settings {
             exclusive: false,
             max_request_body_bytes: DEFAULT_MAX_REQUEST_BODY_BYTES,
             profiles: Profiles::default(),
+            endpoint_header: false,
+            drop_credentials: false,
+            tls: None,
         }
     }
 }

@@ -6,6 +6,7 @@ use kthena_crds::Problem;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// A compiled configuration. Equal resources give equal values.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -16,6 +17,9 @@ pub struct DataPlane {
     pub endpoints: Vec<EngineEndpoint>,
     /// Where Envoy listens.
     pub listeners: Vec<Listener>,
+    /// Whether answers say which endpoint gave them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub endpoint_header: bool,
     /// The routes: one for each back-off class, whatever users write.
     pub routes: Vec<BackoffClass>,
     /// The clusters, whatever users write.
@@ -49,6 +53,20 @@ pub struct Listener {
     /// itself, which lets another Envoy of the same user take a share of the connections unnoticed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub exclusive: bool,
+    /// The certificate that clients are shown; without one they speak plain HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+}
+
+/// A certificate and its key: two PEM files that Envoy reads, and reads again when they are replaced.
+///
+/// Nothing but Envoy ever holds what is in them: whatever is in a resource is shown by `/config_dump`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tls {
+    /// The certificate, the ones that vouch for it behind it.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// The endpoints of one ModelServer.

@@ -11,6 +11,6 @@ mod render;
 pub mod xds;
 
 pub use compile::{PORT, Profiles, SIMULATED_FOR, Settings, compile, port};
-pub use data_plane::{DataPlane, EngineEndpoint, Listener, PickerPool};
+pub use data_plane::{DataPlane, EngineEndpoint, Listener, PickerPool, Tls};
 pub use render::{ACCESS_LOG_FLUSH, Renderer, Sockets, Wiring};
 pub use xds::Snapshot;

@@ -10,6 +10,7 @@ mod filters;
 mod listener;
 mod replies;
 mod routes;
+mod secret;
 mod table;
 
 use crate::data_plane::{DataPlane, Listener};
@@ -74,6 +75,7 @@ struct Shape {
     listeners: Vec<Listener>,
     routes: Vec<BackoffClass>,
     max_request_body_bytes: u64,
+    endpoint_header: bool,
     resources: Vec<Resource>,
 }
 
@@ -112,13 +114,15 @@ impl Shape {
             clusters::engines(),
             clusters::grpc(PICKER, &wiring.sockets.picker),
             clusters::grpc(LOG, &wiring.sockets.picker),
-            routes::render(&data_plane.routes, limit),
+            routes::render(&data_plane.routes, limit, data_plane.endpoint_header),
         ];
         resources.extend(data_plane.listeners.iter().map(listener::render));
+        resources.extend(data_plane.listeners.iter().filter_map(|listener| listener.tls.as_ref().map(secret::render)));
         Self {
             listeners: data_plane.listeners.clone(),
             routes: data_plane.routes.clone(),
             max_request_body_bytes: limit,
+            endpoint_header: data_plane.endpoint_header,
             resources,
         }
     }
@@ -127,6 +131,7 @@ impl Shape {
         self.listeners == data_plane.listeners
             && self.routes == data_plane.routes
             && self.max_request_body_bytes == data_plane.table.max_request_body_bytes
+            && self.endpoint_header == data_plane.endpoint_header
     }
 }
 

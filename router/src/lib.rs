@@ -9,6 +9,6 @@ mod run;
 mod serve;
 pub mod source;
 
-pub use options::{AccessLogOptions, Options, WASM_FILE, find_wasm};
+pub use options::{AccessLogOptions, Options, TlsOptions, WASM_FILE, find_wasm};
 pub use run::run;
 pub use serve::in_use;

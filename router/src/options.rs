@@ -1,8 +1,10 @@
 //! What the router is started with.
 
 mod access_log;
+mod tls;
 
 pub use access_log::AccessLogOptions;
+pub use tls::TlsOptions;
 
 use crate::source::endpoints::EngineUrl;
 use clap::Args;
@@ -31,6 +33,10 @@ pub struct Options {
     /// Where Envoy listens for clients.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+
+    /// What makes that HTTPS.
+    #[command(flatten)]
+    pub tls: TlsOptions,
 
     /// Where Prometheus metrics are served.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9090")]

@@ -5,7 +5,7 @@
 
 use crate::configuration::Configuration;
 use crate::source::{Snapshot, Text};
-use kthena_core::config::Compiled;
+use kthena_core::config::{ClientCredentials, Compiled};
 use kthena_core::routing::{Table, Target};
 use kthena_core::scheduling::Profile;
 use kthena_crds::Problem;
@@ -83,8 +83,8 @@ impl Publisher {
     /// Puts the configuration file in force, if what it holds now can be.
     fn configure(&mut self, text: &Text) {
         if let Some(compiled) = self.configuration.take(text) {
-            let Settings { listen, exclusive, .. } = self.settings;
-            self.settings = Settings { exclusive, ..settings(listen, &compiled) };
+            let Settings { listen, exclusive, ref tls, .. } = self.settings;
+            self.settings = Settings { exclusive, tls: tls.clone(), ..settings(listen, &compiled) };
             // The filter hears of it a moment later: until then prompts are hashed as they were, and match nothing
             // where that is another way.
             self.picker.configure(Profiles::new(compiled.profile, compiled.profiles));
@@ -177,6 +177,8 @@ pub fn settings(listen: std::net::SocketAddr, config: &Compiled) -> Settings {
         listen,
         max_request_body_bytes: config.max_request_body_bytes,
         profiles: blocks(config),
+        endpoint_header: config.endpoint_header,
+        drop_credentials: config.client_credentials == ClientCredentials::Drop,
         ..Settings::default()
     }
 }

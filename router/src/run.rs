@@ -34,7 +34,8 @@ pub async fn run(
     let wiring = options.wiring()?;
     let (configuration, config) = Configuration::open(options.config.clone())?;
     let scrape_interval = options.scrape_interval();
-    let settings = Settings { exclusive: options.exclusive, ..settings(options.listen, &config) };
+    let settings =
+        Settings { exclusive: options.exclusive, tls: options.tls.files()?, ..settings(options.listen, &config) };
     let source = Origin::open(&options)?;
 
     let metrics = bind_tcp(options.metrics, "--metrics").await?;

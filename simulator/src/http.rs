@@ -2,6 +2,7 @@
 
 mod adapters;
 mod ask;
+mod audio;
 mod chat;
 mod completions;
 mod embeddings;

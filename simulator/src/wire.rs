@@ -8,6 +8,7 @@
 //! A [`Script`] is one way to tell an answer. What all its events have in common is written once,
 //! when the stream begins.
 
+pub mod audio;
 pub mod call;
 pub mod chat;
 pub mod completion;

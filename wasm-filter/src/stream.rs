@@ -94,10 +94,11 @@ impl Context for Stream {}
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let head = Head { headers: self.get_http_request_headers_bytes(), has_body: !end_of_stream };
-        for name in head.reserved() {
+        let routes = routes();
+        for name in head.dropped(&routes) {
             self.remove_http_request_header(name);
         }
-        match head.open(&routes(), fastrand::u64(..)) {
+        match head.open(&routes, fastrand::u64(..)) {
             Opening::Pass => {
                 self.state = State::Passed;
                 Action::Continue

@@ -4,7 +4,7 @@ use super::envoy;
 use super::ports::{Addresses, reachable};
 use crate::args::UpOptions;
 use kthena_crds::Duration;
-use kthena_router::local::Compiled;
+use kthena_router::local::{Compiled, Tls};
 use kthena_router::source::endpoints::{EngineUrl, distinct};
 use kthena_router::source::{Directory, Snapshot};
 use kthena_router::{configuration, find_wasm};
@@ -17,6 +17,8 @@ use std::path::PathBuf;
 pub struct Checked {
     /// The user's manifests and what they hold; none where engines are given instead.
     pub manifests: Option<(Directory, Snapshot)>,
+    /// The certificate that clients are shown, if they speak HTTPS.
+    pub tls: Option<Tls>,
     /// The configuration file.
     pub config: Compiled,
     /// Envoy.
@@ -41,6 +43,7 @@ pub fn check(options: &UpOptions) -> Result<Checked, Vec<String>> {
     let manifests = if options.endpoints.is_empty() { manifests(&options.manifests, &mut errors) } else { None };
     errors.of(distinct(&options.endpoints));
     let config = errors.of(configuration::load(options.config.as_deref()));
+    let tls = errors.of(options.tls.files());
     let wasm = errors.of(find_wasm(options.wasm.clone()));
     let envoy = errors.of(envoy::find(options.envoy.as_deref()));
     let drain_timeout = errors.of(drain_timeout(std::env::var("DRAIN_TIMEOUT").ok()));
@@ -48,9 +51,11 @@ pub fn check(options: &UpOptions) -> Result<Checked, Vec<String>> {
     let addresses = Addresses { listen, metrics, debug, admin }.probe();
     let addresses = addresses.map_err(|lines| errors.0.extend(lines)).ok();
     errors.of(addresses.map_or(Ok(()), |addresses| not_ourselves(&options.endpoints, addresses.listen)));
-    match (config, wasm, envoy, drain_timeout, addresses) {
-        (Some(config), Some(wasm), Some(envoy), Some(drain_timeout), Some(addresses)) if errors.0.is_empty() => {
-            Ok(Checked { manifests, config, envoy, wasm, addresses, drain_timeout })
+    match (config, tls, wasm, envoy, drain_timeout, addresses) {
+        (Some(config), Some(tls), Some(wasm), Some(envoy), Some(drain_timeout), Some(addresses))
+            if errors.0.is_empty() =>
+        {
+            Ok(Checked { manifests, tls, config, envoy, wasm, addresses, drain_timeout })
         }
         _ => Err(errors.0),
     }
@@ -116,6 +121,7 @@ mod tests {
             simulate: false,
             open: false,
             listen: any,
+            tls: Default::default(),
             metrics: any,
             debug: any,
             admin: any,
@@ -134,10 +140,12 @@ mod tests {
         fs::write(directory.path().join("b.yaml"), "{").unwrap();
         let mut options = options(directory.path().to_owned());
         options.config = Some(directory.path().join("no-config.yaml"));
+        options.tls.certificate = Some(directory.path().join("no-certificate.pem"));
+        options.tls.key = Some(directory.path().join("no-key.pem"));
         options.wasm = Some(directory.path().join("no-filter.wasm"));
         options.envoy = Some(directory.path().join("no-envoy"));
         let errors = check(&options).unwrap_err();
-        for part in ["a.yaml", "b.yaml", "no-config.yaml", "no-filter.wasm", "no-envoy"] {
+        for part in ["a.yaml", "b.yaml", "no-config.yaml", "no-certificate.pem", "no-filter.wasm", "no-envoy"] {
             assert!(errors.iter().any(|line| line.contains(part)), "{part}: {errors:#?}");
         }
         assert!(errors.iter().all(|line| !line.contains('\n')), "{errors:#?}");

@@ -18,6 +18,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Envoy's listeners among the types of its configuration.
 const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
 
+/// Certificates among them.
+const SECRET: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
+
 /// How many listeners take connections, in Envoy's statistics.
 const TOTAL: &str = "listener_manager.total_listeners_active";
 
@@ -30,6 +33,8 @@ pub struct Awaited {
     pub engines: Vec<SocketAddr>,
     /// Envoy, as it is reached from this machine.
     pub envoy: SocketAddr,
+    /// Whether clients speak TLS to it.
+    pub tls: bool,
     /// The router's debug pages, as they are reached from this machine.
     pub debug: SocketAddr,
     /// Envoy's admin pages, as they are reached from this machine.
@@ -82,27 +87,35 @@ impl Awaited {
 
     /// Whether our Envoy listens, and only then whether there is an answer: it might be another's.
     fn envoy(&self) -> Result<(), Lack> {
-        let Self { envoy, debug, admin, .. } = self;
+        let Self { envoy, tls, debug, admin, .. } = self;
         let http = Http::new();
         let yet = |what: &str, error: String| Lack::Yet(format!("{what}: {error}"));
         let status = http.get(*debug, "/debug/xds").map_err(|error| yet("the router's /debug/xds", error))?;
         let stats = http.get(*admin, "/stats?filter=listener_manager").map_err(|error| yet("Envoy's /stats", error))?;
         let cannot = |why| Lack::Ever(format!("{envoy}: Envoy cannot listen: {why}; choose another with --listen"));
-        refusal(&status).map_or(Ok(()), |why| Err(cannot(why)))?;
+        refusal(&status, LISTENER).map_or(Ok(()), |why| Err(cannot(why)))?;
+        if let Some(why) = refusal(&status, SECRET) {
+            return Err(Lack::Ever(format!("--tls-cert, --tls-key: Envoy cannot take them: {why}")));
+        }
         // Of two that bound an address at the same time, one finds out too late to refuse its configuration.
         match (stat(&stats, "listener_manager.listener_create_failure"), stat(&stats, TOTAL)) {
             (1.., _) => return Err(cannot("another process listens there".to_owned())),
             (0, 0) => return Err(Lack::Yet(format!("Envoy does not listen on {envoy}"))),
             (0, 1..) => {}
         }
+        if *tls {
+            // Whose certificate it is, and whether it is one for this address, is the clients' to say. The listener
+            // opens with its certificate, and the router's sockets were there before Envoy was.
+            return http.get(*admin, "/ready").map(drop).map_err(|error| yet("Envoy's /ready", error));
+        }
         http.get(*envoy, "/readyz").map(drop).map_err(|error| yet(&format!("Envoy at http://{envoy}/readyz"), error))
     }
 }
 
-/// Envoy's words about the listener, if it refused that, in one line: from the router's `/debug/xds`.
-fn refusal(status: &str) -> Option<String> {
+/// Envoy's words about a type of its configuration, if it refused that, in one line: from the router's `/debug/xds`.
+fn refusal(status: &str, url: &str) -> Option<String> {
     let status: Value = serde_json::from_str(status).ok()?;
-    let words = status.get(LISTENER)?.get("refused")?.as_str()?;
+    let words = status.get(url)?.get("refused")?.as_str()?;
     Some(words.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
@@ -128,10 +141,11 @@ mod tests {
 
     #[test]
     fn envoy_s_refusal_of_the_listener_is_one_line() {
-        let refused = |words: Value| refusal(&serde_json::json!({ LISTENER: { "refused": words } }).to_string());
+        let refused =
+            |words: Value| refusal(&serde_json::json!({ LISTENER: { "refused": words } }).to_string(), LISTENER);
         assert_eq!(refused("cannot bind:\nin use\n".into()).as_deref(), Some("cannot bind: in use"));
         assert_eq!(refused(Value::Null), None);
-        assert_eq!(refusal("{}"), None);
+        assert_eq!(refusal("{}", LISTENER), None);
     }
 
     #[test]

@@ -35,7 +35,7 @@ impl Report<'_> {
     pub fn text(&self) -> String {
         let Addresses { listen, metrics, debug, admin } = self.addresses;
         let [listen, metrics, debug, admin] = [listen, metrics, debug, admin].map(reachable);
-        let mut text = format!("ready: http://{listen}\n\n{}", self.models());
+        let mut text = format!("ready: {}://{listen}\n\n{}", self.scheme(), self.models());
         // Writing to a String cannot fail.
         let _ = write!(
             text,
@@ -54,6 +54,10 @@ impl Report<'_> {
     /// The models and how to ask for one.
     pub fn models_and_try(&self) -> String {
         format!("\n{}\n{}", self.models(), self.try_it())
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.data_plane.listeners.iter().any(|listener| listener.tls.is_some()) { "https" } else { "http" }
     }
 
     fn models(&self) -> String {
@@ -85,9 +89,12 @@ impl Report<'_> {
             let body = serde_json::json!({ "model": model, "messages": [{ "role": "user", "content": "Hello" }] });
             let body = body.to_string().replace('\'', r"'\''");
             let key = self.key.map(|name| format!(" -H \"Authorization: Bearer ${name}\"")).unwrap_or_default();
+            let scheme = self.scheme();
+            // Few certificates name such an address.
+            let insecure = if scheme == "https" { " --insecure" } else { "" };
             let _ = writeln!(
                 text,
-                "try: curl http://{listen}/v1/chat/completions{key} -H 'Content-Type: application/json' -d '{body}'"
+                "try: curl{insecure} {scheme}://{listen}/v1/chat/completions{key} -H 'Content-Type: application/json' -d '{body}'"
             );
         }
         text

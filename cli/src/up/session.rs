@@ -94,7 +94,7 @@ impl Session {
             verdict: Ok(ExitCode::SUCCESS),
             addresses: checked.addresses,
             open: options.open,
-            settings: settings(checked.addresses.listen, &checked.config),
+            settings: Settings { tls: checked.tls, ..settings(checked.addresses.listen, &checked.config) },
             drain_timeout: checked.drain_timeout,
             manifests,
             endpoints: options.endpoints.clone(),
@@ -260,7 +260,8 @@ impl Session {
         let engines = self.fleet.as_ref().map(Fleet::addresses).unwrap_or_default();
         let Addresses { listen, debug, admin, .. } = self.addresses;
         let [envoy, debug, admin] = [listen, debug, admin].map(reachable);
-        let awaited = Awaited { sockets: vec![xds, picker], engines, envoy, debug, admin };
+        let tls = self.settings.tls.is_some();
+        let awaited = Awaited { sockets: vec![xds, picker], engines, envoy, tls, debug, admin };
         let events = self.events.clone();
         thread::Builder::new().name("ready".to_owned()).spawn(move || awaited.wait(&events))?;
         Ok(())
@@ -356,6 +357,10 @@ fn router(options: &UpOptions, checked: &Checked, manifests: &[PathBuf], run_dir
     manifests.iter().for_each(|path| flag("--manifests", path));
     options.endpoints.iter().for_each(|endpoint| flag("--endpoint", &endpoint.to_string()));
     flag("--listen", &listen.to_string());
+    if let Some(tls) = &checked.tls {
+        flag("--tls-cert", &tls.certificate);
+        flag("--tls-key", &tls.key);
+    }
     flag("--metrics", &metrics.to_string());
     flag("--debug", &debug.to_string());
     flag("--run-dir", &run_dir.path());

@@ -238,6 +238,23 @@ fn the_body_limit_has_a_range() {
 }
 
 #[test]
+fn engines_get_clients_credentials_and_answers_name_no_endpoint_unless_the_file_says_so() {
+    let compiled = |json: &str| {
+        let Compiled { endpoint_header, client_credentials, .. } = parse(json).unwrap().compile().unwrap();
+        (endpoint_header, client_credentials)
+    };
+    assert_eq!(compiled("{}"), (false, ClientCredentials::Forward));
+    assert_eq!(
+        compiled(r#"{"dataPlane": {"endpointHeader": true, "clientCredentials": "Drop"}}"#),
+        (true, ClientCredentials::Drop)
+    );
+    assert_eq!(compiled(r#"{"dataPlane": {"clientCredentials": "Forward"}}"#), (false, ClientCredentials::Forward));
+    let error = parse(r#"{"dataPlane": {"clientCredentials": "drop"}}"#).unwrap_err();
+    assert!(error.contains("unknown variant `drop`, expected `Forward` or `Drop`"), "{error}");
+    assert!(parse(r#"{"dataPlane": {"endpointHeader": "yes"}}"#).unwrap_err().contains("expected a boolean"));
+}
+
+#[test]
 fn scorers_that_all_count_nothing_are_a_problem() {
     let json =
         r#"{"scheduler": {"plugins": {"Score": {"enabled": [{"name": "prefix-cache"}, {"name": "gpu-usage"}]}}}}"#;

@@ -1,14 +1,14 @@
 //! Reads what an engine counted, from an answer or from one event of a streamed one.
 
 use super::{
-    ScanError, Span, Usage,
+    ScanError, Span,
     lexer::{Container, Lexer, Scalar, Sink},
+    usage::Reported,
 };
 
 /// What is read of one JSON object that an engine sent, chunk by chunk.
 ///
-/// Engines' numbers are not ours to insist on: a count that is missing, `null` or no non-negative
-/// integer is 0, and what is no object at all has no usage.
+/// Engines' numbers are not ours to insist on: a count that is `null` or no non-negative integer is missing, and what is no object at all has no usage.
 #[derive(Debug)]
 pub(super) struct AnswerReader {
     lexer: Lexer,
@@ -25,7 +25,7 @@ struct Fields {
     /// Messages' first one under `message`.
     wrapped: bool,
     count: Count,
-    usage: Option<Usage>,
+    usage: Option<Reported>,
     no_choices: bool,
 }
 
@@ -42,6 +42,9 @@ enum Count {
     #[default]
     Other,
     Prompt,
+    Input,
+    CacheCreation,
+    CacheRead,
     Completion,
     Total,
 }
@@ -64,7 +67,10 @@ impl Count {
     /// Chats and completions count one way, Responses and Messages another.
     fn of(name: Option<&[u8]>) -> Self {
         match name {
-            Some(b"prompt_tokens" | b"input_tokens") => Self::Prompt,
+            Some(b"prompt_tokens") => Self::Prompt,
+            Some(b"input_tokens") => Self::Input,
+            Some(b"cache_creation_input_tokens") => Self::CacheCreation,
+            Some(b"cache_read_input_tokens") => Self::CacheRead,
             Some(b"completion_tokens" | b"output_tokens") => Self::Completion,
             Some(b"total_tokens") => Self::Total,
             _ => Self::Other,
@@ -87,7 +93,7 @@ impl AnswerReader {
 
     /// The answer's `usage`, once the answer is whole: the object as it was sent, at the top or just below `response`
     /// or `message`.
-    pub(super) fn usage(&self) -> Option<Usage> {
+    pub(super) fn usage(&self) -> Option<Reported> {
         if self.whole() { self.fields.usage } else { None }
     }
 
@@ -109,7 +115,7 @@ impl Fields {
         match (self.below(), self.member) {
             (Some(0), Member::Usage) => self.usage = None,
             (Some(0 | 1), Member::Choices) => self.no_choices = false,
-            (Some(1), Member::Usage) => self.set_count(0),
+            (Some(1), Member::Usage) => self.set_count(None),
             _ => {}
         }
     }
@@ -119,12 +125,15 @@ impl Fields {
         self.depth.checked_sub(1 + usize::from(self.wrapped))
     }
 
-    fn set_count(&mut self, value: u64) {
+    fn set_count(&mut self, value: Option<u64>) {
         let Some(usage) = &mut self.usage else { return };
         match self.count {
-            Count::Prompt => usage.prompt_tokens = value,
-            Count::Completion => usage.completion_tokens = value,
-            Count::Total => usage.total_tokens = value,
+            Count::Prompt => usage.prompt = value,
+            Count::Input => usage.input = value,
+            Count::CacheCreation => usage.cache_creation = value,
+            Count::CacheRead => usage.cache_read = value,
+            Count::Completion => usage.completion = value,
+            Count::Total => usage.total = value,
             Count::Other => {}
         }
     }
@@ -135,7 +144,7 @@ impl Sink for Fields {
         self.begin();
         match (self.below(), self.member, container) {
             (Some(0), Member::Usage, Container::Object) => {
-                self.usage = Some(Usage::default());
+                self.usage = Some(Reported::default());
                 self.count = Count::Other;
             }
             (Some(0), Member::Choices, Container::Array) => self.no_choices = true,
@@ -174,7 +183,7 @@ impl Sink for Fields {
     fn scalar(&mut self, scalar: Scalar, _: Span) {
         self.begin();
         if let (Some(1), Member::Usage, Scalar::Number(Some(value))) = (self.below(), self.member, scalar) {
-            self.set_count(value);
+            self.set_count(Some(value));
         }
     }
 }

@@ -43,6 +43,11 @@ impl Rewrite {
         Self { edits, adds_usage }
     }
 
+    /// Puts another text into a form at this place, where a field's value is.
+    pub fn field(span: Span, text: &str) -> Self {
+        Self { edits: vec![Edit { span, text: text.to_owned() }], adds_usage: false }
+    }
+
     /// Whether the body stays as it is.
     pub fn is_empty(&self) -> bool {
         self.edits.is_empty()

@@ -19,7 +19,7 @@ use self::{
     event::{Boundary, data},
     forwarding::Forwarding,
 };
-use super::{Usage, answer::AnswerReader};
+use super::{Usage, answer::AnswerReader, usage::Reported};
 
 /// The longest event that is read, in bytes. A longer one (a picture, a stream that is no stream of
 /// events) passes unread: it may not fill the gateway's memory, and no usage event comes near it.
@@ -36,7 +36,7 @@ pub struct UsageReader {
     overlong: bool,
     /// Whether the last event was withheld.
     withheld: bool,
-    usage: Option<Usage>,
+    usage: Option<Reported>,
     events: u64,
     content: u64,
     done: bool,
@@ -104,7 +104,7 @@ impl UsageReader {
 
     /// The last usage that the stream reported, so far.
     pub fn usage(&self) -> Option<Usage> {
-        self.usage
+        self.usage.and_then(Reported::counted)
     }
 
     /// Events with data so far, `[DONE]` not counted.
@@ -182,7 +182,9 @@ impl UsageReader {
         let mut answer = AnswerReader::new();
         answer.feed(data);
         let Some(usage) = answer.usage() else { return false };
-        self.usage = usage.counted().map(|usage| usage.after(self.usage)).or(self.usage);
+        if usage.counted().is_some() {
+            self.usage = Some(usage.after(self.usage));
+        }
         answer.no_choices()
     }
 }

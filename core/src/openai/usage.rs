@@ -22,25 +22,54 @@ pub struct BodyUsage {
     answer: AnswerReader,
 }
 
-// === impl Usage ===
+/// One `usage` as it was sent: what is `None` was not said.
+///
+/// Anthropic tells what came from the cache and what went into it apart from `input_tokens`; OpenAI's two
+/// protocols count both within `prompt_tokens` and `input_tokens`, and say how much under `..._details`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Reported {
+    pub(super) prompt: Option<u64>,
+    pub(super) input: Option<u64>,
+    pub(super) cache_creation: Option<u64>,
+    pub(super) cache_read: Option<u64>,
+    pub(super) completion: Option<u64>,
+    pub(super) total: Option<u64>,
+}
 
-impl Usage {
-    /// What is to be counted: a total that is missing is the sum, and nothing but zeros is no report.
-    pub(super) fn counted(self) -> Option<Self> {
-        let sum = self.prompt_tokens.saturating_add(self.completion_tokens);
-        let total_tokens = if self.total_tokens == 0 { sum } else { self.total_tokens };
-        (total_tokens > 0).then_some(Self { total_tokens, ..self })
+// === impl Reported ===
+
+impl Reported {
+    /// With what an earlier report of the same answer said and this one does not: Messages tell the prompt at the start
+    /// and the rest at the end, where some engines say 0 of the prompt.
+    pub(super) fn after(self, earlier: Option<Self>) -> Self {
+        let Some(earlier) = earlier else { return self };
+        let completion = self.completion.or(earlier.completion);
+        if self.prompt_tokens() == 0 {
+            // A total without the prompt is none.
+            return Self { completion, total: self.total.filter(|_| earlier.prompt_tokens() == 0), ..earlier };
+        }
+        Self {
+            prompt: self.prompt.or(earlier.prompt),
+            input: self.input.or(earlier.input),
+            cache_creation: self.cache_creation.or(earlier.cache_creation),
+            cache_read: self.cache_read.or(earlier.cache_read),
+            completion,
+            total: self.total,
+        }
     }
 
-    /// With what an earlier report of the same answer had and this one lacks: Messages tell the prompt at the start and
-    /// the rest at the end.
-    pub(super) fn after(self, earlier: Option<Self>) -> Self {
-        let prompt_tokens = match self.prompt_tokens {
-            0 => earlier.map_or(0, |earlier| earlier.prompt_tokens),
-            told => told,
-        };
-        let sum = prompt_tokens.saturating_add(self.completion_tokens);
-        Self { prompt_tokens, total_tokens: self.total_tokens.max(sum), ..self }
+    /// What is to be counted: a total that is missing is the sum, and nothing but zeros is no report.
+    pub(super) fn counted(self) -> Option<Usage> {
+        let prompt_tokens = self.prompt_tokens();
+        let completion_tokens = self.completion.unwrap_or_default();
+        let sum = prompt_tokens.saturating_add(completion_tokens);
+        let total_tokens = self.total.filter(|total| *total > 0).unwrap_or(sum);
+        (total_tokens > 0).then_some(Usage { prompt_tokens, completion_tokens, total_tokens })
+    }
+
+    fn prompt_tokens(self) -> u64 {
+        let input = [self.input, self.cache_creation, self.cache_read].map(Option::unwrap_or_default);
+        self.prompt.unwrap_or_else(|| input.into_iter().fold(0, u64::saturating_add))
     }
 }
 
@@ -60,7 +89,7 @@ impl BodyUsage {
     /// The answer's usage, once the whole answer was fed; `None` when it has none or is no JSON
     /// object. Of several `usage` members the last counts.
     pub fn usage(&self) -> Option<Usage> {
-        self.answer.usage().and_then(Usage::counted)
+        self.answer.usage().and_then(Reported::counted)
     }
 }
 

@@ -6,13 +6,13 @@
 use super::{Table, Target};
 use crate::prefix::Blocks;
 
-const MAGIC: &[u8] = b"kthena\x03";
+const MAGIC: &[u8] = b"kthena\x04";
 
 /// Why bytes are no table. The filter then keeps the one it has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// Another format, or none at all.
-    #[error("not a routing table of format 3")]
+    #[error("not a routing table of format 4")]
     Format,
     /// Cut short, or damaged.
     #[error("damaged routing table: {0}")]
@@ -140,7 +140,7 @@ mod tests {
     fn damage_is_refused() {
         let good = table(2).encode().unwrap();
         assert_eq!(Table::decode(b"").unwrap_err(), DecodeError::Format);
-        assert_eq!(Table::decode(b"kthena\x02").unwrap_err(), DecodeError::Format);
+        assert_eq!(Table::decode(b"kthena\x03").unwrap_err(), DecodeError::Format);
         for cut in 7..good.len() {
             assert!(matches!(Table::decode(&good[..cut]), Err(DecodeError::Damaged(_))), "cut at {cut}");
         }
@@ -168,7 +168,7 @@ mod tests {
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let mut framed = b"kthena\x03".to_vec();
+            let mut framed = b"kthena\x04".to_vec();
             framed.extend(bytes);
             let _ = Table::decode(&framed);
         }

@@ -11,6 +11,8 @@ pub struct Table {
     pub version: u64,
     /// Bodies beyond this many bytes are refused.
     pub max_request_body_bytes: u64,
+    /// Whether the credentials that clients send are kept from engines.
+    pub drop_credentials: bool,
     /// Every ModelServer that a route names, there or not.
     pub servers: Vec<Server>,
     /// Oldest first: the first that takes a request wins.
@@ -120,6 +122,7 @@ impl Default for Table {
         Self {
             version: 0,
             max_request_body_bytes: crate::config::DEFAULT_MAX_REQUEST_BODY_BYTES,
+            drop_credentials: false,
             servers: Vec::new(),
             routes: Vec::new(),
         }

@@ -44,9 +44,14 @@ impl Head {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_slice()).unwrap_or_default()
     }
 
-    /// The names that a client may not send, to be removed before anything else.
-    pub fn reserved(&self) -> impl Iterator<Item = &str> {
-        self.headers.iter().map(|(name, _)| name.as_str()).filter(|name| wire::is_reserved(name))
+    /// The names of what goes no further, to be removed before anything else: what a client may not send, and what
+    /// engines are not to know.
+    pub fn dropped<'h>(&'h self, routes: &Routes) -> impl Iterator<Item = &'h str> {
+        let credentials = routes.table().drop_credentials;
+        let names = self.headers.iter().map(|(name, _)| name.as_str());
+        names.filter(move |name| {
+            wire::is_reserved(name) || wire::is_for_proxies(name) || (credentials && wire::is_credential(name))
+        })
     }
 
     /// The path without its query, and the shape of errors on it.
@@ -92,7 +97,7 @@ impl Head {
         if announced.is_some_and(|bytes| bytes > limit) {
             return Err(Refusal::BodyTooLarge { limit });
         }
-        Ok(Opening::Body(Box::new(Session::new(self, limit))))
+        Ok(Opening::Body(Box::new(Session::new(self, limit)?)))
     }
 }
 

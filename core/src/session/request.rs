@@ -2,7 +2,8 @@
 
 use super::{Answer, Head, Local, prefix};
 use crate::access_log::Facts;
-use crate::openai::{Model, Rewrite, Scanner};
+use crate::form::{Boundary, FormModel, FormScanner};
+use crate::openai::{Model, Rewrite, Scan, Scanner};
 use crate::reply::{Refusal, Shape};
 use crate::routing::{Query, Resolution, Routed, Routes};
 use crate::wire;
@@ -18,8 +19,24 @@ const RETRY_ON: &str = "5xx,reset,connect-failure,refused-stream";
 #[derive(Debug)]
 pub struct Session {
     head: Head,
-    scanner: Scanner,
+    body: Body,
     limit: u64,
+}
+
+/// What a body is read as.
+#[derive(Debug)]
+enum Body {
+    /// One JSON object.
+    Json(Scanner),
+    /// A form, as audio is sent.
+    Form(FormScanner),
+}
+
+/// What a body said.
+#[derive(Debug)]
+enum Read {
+    Json(Scan),
+    Form(Option<FormModel>),
 }
 
 /// What is to be done to a request that may pass.
@@ -40,8 +57,15 @@ pub struct Forward {
 // === impl Session ===
 
 impl Session {
-    pub(super) fn new(head: Head, limit: u64) -> Self {
-        Self { head, scanner: Scanner::new(), limit }
+    /// # Errors
+    /// A form of which the headers do not say where its fields end.
+    pub(super) fn new(head: Head, limit: u64) -> Result<Self, Refusal> {
+        let body = match Boundary::of(head.value("content-type")) {
+            None => Body::Json(Scanner::new()),
+            Some(Ok(boundary)) => Body::Form(FormScanner::new(boundary)),
+            Some(Err(error)) => return Err(Refusal::InvalidBody(error.to_string())),
+        };
+        Ok(Self { head, body, limit })
     }
 
     /// The shape that this client's errors have.
@@ -51,20 +75,23 @@ impl Session {
 
     /// How many bytes of the body were fed.
     pub fn bytes(&self) -> usize {
-        self.scanner.bytes()
+        match &self.body {
+            Body::Json(scanner) => scanner.bytes(),
+            Body::Form(scanner) => scanner.bytes(),
+        }
     }
 
     /// Takes the next chunk of the body.
     ///
     /// # Errors
-    /// The answer to a body that is too large or no JSON object; nothing more is to be fed then.
+    /// The answer to a body that is too large, or neither a JSON object nor a form; nothing more is to be fed then.
     pub fn feed(&mut self, chunk: &[u8]) -> Result<(), Local> {
-        let refusal = if (self.scanner.bytes() + chunk.len()) as u64 > self.limit {
+        let refusal = if (self.bytes() + chunk.len()) as u64 > self.limit {
             Refusal::BodyTooLarge { limit: self.limit }
         } else {
-            match self.scanner.feed(chunk) {
+            match self.body.feed(chunk) {
                 Ok(()) => return Ok(()),
-                Err(error) => Refusal::InvalidBody(error.to_string()),
+                Err(error) => Refusal::InvalidBody(error),
             }
         };
         Err(Local::refuse(&refusal, self.shape(), Facts::default()))
@@ -97,28 +124,70 @@ impl Session {
         body: impl FnMut(Range<usize>) -> Option<Vec<u8>>,
         facts: &mut Facts,
     ) -> Result<Forward, Refusal> {
-        let scan = self.scanner.finish().map_err(|error| Refusal::InvalidBody(error.to_string()))?;
-        let Model::Name { name, .. } = &scan.model else { return Err(Refusal::ModelMissing) };
-        if name.trim().is_empty() {
-            return Err(Refusal::ModelMissing);
-        }
+        let read = self.body.finish().map_err(Refusal::InvalidBody)?;
+        let name = read.model().filter(|name| !name.trim().is_empty()).ok_or(Refusal::ModelMissing)?;
         *facts = Facts::named(name, routes.has_model(name));
         let path = self.head.path();
-        if scan.prompt.kind.is_none() && needs_prompt(&path) {
+        if needs_prompt(&path) && !read.has_prompt() {
             return Err(Refusal::PromptMissing);
         }
         let routed = route(routes, &self.head, name, random)?;
         let mut forward = Forward::new(&self.head, name, &routed, random, std::mem::take(facts), now);
-        forward.set.push((wire::TOKENS, scan.prompt.estimate_tokens().to_string()));
-        let model = routed.rewrite.unwrap_or(name);
-        if let Some(blocks) = routed.server.prefix
-            && let Some(chain) = prefix::chain(&scan.prompt, blocks, model, body)
-        {
-            forward.set.push((wire::PREFIX_CHAIN, chain));
+        match &read {
+            Read::Json(scan) => {
+                forward.set.push((wire::TOKENS, scan.prompt.estimate_tokens().to_string()));
+                let model = routed.rewrite.unwrap_or(name);
+                if let Some(blocks) = routed.server.prefix
+                    && let Some(chain) = prefix::chain(&scan.prompt, blocks, model, body)
+                {
+                    forward.set.push((wire::PREFIX_CHAIN, chain));
+                }
+                forward.rewrite = Rewrite::plan(scan, routed.rewrite, reports_usage_on_request(&path));
+                forward.answer.inject(forward.rewrite.adds_usage());
+            }
+            // What a form carries is no text that could be counted or hashed.
+            Read::Form(Some(FormModel { name, span })) => {
+                if let Some(model) = routed.rewrite.filter(|model| model != name) {
+                    forward.rewrite = Rewrite::field(*span, model);
+                }
+            }
+            Read::Form(None) => {}
         }
-        forward.rewrite = Rewrite::plan(&scan, routed.rewrite, reports_usage_on_request(&path));
-        forward.answer.inject(forward.rewrite.adds_usage());
         Ok(forward)
+    }
+}
+
+// === impl Body ===
+
+impl Body {
+    fn feed(&mut self, chunk: &[u8]) -> Result<(), String> {
+        match self {
+            Self::Json(scanner) => scanner.feed(chunk).map_err(|error| error.to_string()),
+            Self::Form(scanner) => scanner.feed(chunk).map_err(|error| error.to_string()),
+        }
+    }
+
+    fn finish(self) -> Result<Read, String> {
+        match self {
+            Self::Json(scanner) => scanner.finish().map(Read::Json).map_err(|error| error.to_string()),
+            Self::Form(scanner) => scanner.finish().map(Read::Form).map_err(|error| error.to_string()),
+        }
+    }
+}
+
+// === impl Read ===
+
+impl Read {
+    fn model(&self) -> Option<&str> {
+        match self {
+            Self::Json(Scan { model: Model::Name { name, .. }, .. }) => Some(name),
+            Self::Form(Some(FormModel { name, .. })) => Some(name),
+            Self::Json(_) | Self::Form(None) => None,
+        }
+    }
+
+    fn has_prompt(&self) -> bool {
+        matches!(self, Self::Json(scan) if scan.prompt.kind.is_some())
     }
 }
 

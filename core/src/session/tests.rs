@@ -6,6 +6,8 @@ use crate::wire;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+mod forms;
+
 const NOW: Duration = Duration::from_millis(7);
 const KEY: u64 = 0xc0ffee;
 
@@ -30,7 +32,8 @@ fn routes_to(limit: u64, fail_close: bool) -> Routes {
         adapters: vec![],
         rules: vec![Rule { matches: RuleMatch::default(), targets: vec![Target::Server { index: 0, weight: 1 }] }],
     };
-    Routes::new(Table { version: 1, max_request_body_bytes: limit, servers: vec![server], routes: vec![route] })
+    let (servers, routes) = (vec![server], vec![route]);
+    Routes::new(Table { version: 1, max_request_body_bytes: limit, servers, routes, ..Table::default() })
 }
 
 fn head(method: &str, path: &str, headers: &[(&str, &str)]) -> Head {
@@ -278,7 +281,30 @@ fn health_is_left_to_envoys_routes() {
 #[test]
 fn what_clients_may_not_send_is_listed_for_removal() {
     let head = head("GET", "/", &[(wire::TARGET, "x"), ("accept", "y"), (wire::DESTINATION, "1.2.3.4:1")]);
-    assert_eq!(head.reserved().collect::<Vec<_>>(), [wire::TARGET, wire::DESTINATION]);
+    assert_eq!(head.dropped(&routes(10)).collect::<Vec<_>>(), [wire::TARGET, wire::DESTINATION]);
+}
+
+#[test]
+fn credentials_for_proxies_go_no_further_and_others_only_where_the_table_says_so() {
+    let names = ["authorization", "proxy-authorization", "x-api-key", "api-key", "cookie", "x-apikey", "accept"];
+    let head = head("POST", "/v1/messages", &names.map(|name| (name, "secret")));
+    let mut table = routes(10).table().clone();
+    assert_eq!(head.dropped(&Routes::new(table.clone())).collect::<Vec<_>>(), ["proxy-authorization"]);
+    table.drop_credentials = true;
+    assert_eq!(head.dropped(&Routes::new(table)).collect::<Vec<_>>(), names[..5]);
+}
+
+#[test]
+fn a_rule_may_look_at_a_credential_that_engines_do_not_get() {
+    let mut table = routes(10).table().clone();
+    table.drop_credentials = true;
+    table.routes[0].rules[0].matches.headers =
+        vec![("authorization".into(), crate::routing::Pattern::Prefix("Bearer team-a".into()))];
+    for (key, routed) in [("Bearer team-a-1", true), ("Bearer team-b", false)] {
+        let head = head("GET", "/v1/anything", &[(wire::MODEL, "virtual"), ("authorization", key)]);
+        let opening = head.open(&Routes::new(table.clone()), KEY);
+        assert_eq!(matches!(opening, Opening::Forward(_)), routed, "{opening:?}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! that they always compile and every finding that became a seed stays mended.
 
 pub mod ext_proc_message;
+pub mod form;
 pub mod metrics_page;
 pub mod request_scanner;
 pub mod session;
@@ -16,6 +17,7 @@ pub type Target = fn(&[u8]);
 /// Every target by the name of its program and of its folder of seeds.
 pub const TARGETS: &[(&str, Target)] = &[
     ("ext_proc_message", ext_proc_message::run),
+    ("form", form::run),
     ("metrics_page", metrics_page::run),
     ("request_scanner", request_scanner::run),
     ("session", session::run),

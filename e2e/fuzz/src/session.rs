@@ -129,5 +129,5 @@ fn routes() -> Routes {
         rules: rules.clone(),
     };
     let (max_request_body_bytes, routes) = (4096, vec![route("m"), route("n")]);
-    Routes::new(Table { version: 1, max_request_body_bytes, servers, routes })
+    Routes::new(Table { version: 1, max_request_body_bytes, servers, routes, drop_credentials: true })
 }

@@ -3,9 +3,11 @@
 //! One program for all files, so that it is linked once; each file is one idea.
 
 mod access_log;
+mod audio;
 mod bodies;
 mod clients;
 mod configuration;
+mod credentials;
 mod debug;
 mod endpoint;
 mod endurance;
@@ -13,6 +15,7 @@ mod engines;
 mod exactness;
 mod examples;
 mod hostile;
+mod http2;
 mod limits;
 mod live;
 mod metrics;
@@ -20,12 +23,15 @@ mod models;
 mod page;
 mod picker;
 mod prefix;
+mod protocols;
 mod saturation;
 mod scheduling;
 mod scraping;
+mod served_by;
 mod shutdown;
 mod spine;
 mod startup;
 mod steering;
+mod tls;
 mod usage;
 mod xds;

@@ -1,6 +1,6 @@
 //! LDS: a listener for clients.
 
-use super::{NAME, access_log, ads, duration, filters, replies, socket_address};
+use super::{NAME, access_log, ads, duration, filters, replies, secret, socket_address};
 use crate::data_plane::Listener as Described;
 use crate::xds::Resource;
 use envoy_types::pb::envoy::config::listener::v3::{Filter, FilterChain, Listener, filter};
@@ -49,6 +49,7 @@ pub(super) fn render(listener: &Described) -> Resource {
                     name: "envoy.filters.network.http_connection_manager".to_owned(),
                     config_type: Some(filter::ConfigType::TypedConfig(pack_any(manager))),
                 }],
+                transport_socket: listener.tls.as_ref().map(|_| secret::transport_socket()),
                 ..Default::default()
             }],
             ..Default::default()
@@ -66,7 +67,7 @@ mod tests {
     /// The rendered `enable_reuse_port`.
     fn reuse_port(exclusive: bool) -> Option<bool> {
         let address = SocketAddr::from(([127, 0, 0, 1], 8080));
-        let rendered = render(&Described { name: "it".to_owned(), address, exclusive });
+        let rendered = render(&Described { name: "it".to_owned(), address, exclusive, tls: None });
         let listener: Listener = Message::decode(rendered.body.value.as_slice()).unwrap();
         listener.enable_reuse_port.map(|shared| shared.value)
     }

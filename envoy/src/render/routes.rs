@@ -24,11 +24,12 @@ const ROOM_ABOVE_LIMIT: u64 = 1 << 20;
 /// How often a retry draws another endpoint before it takes one that was tried.
 const SELECTIONS: i64 = 10;
 
-pub(super) fn render(classes: &[BackoffClass], max_request_body_bytes: u64) -> Resource {
+pub(super) fn render(classes: &[BackoffClass], max_request_body_bytes: u64, endpoint_header: bool) -> Resource {
     let mut routes = vec![healthz(), readyz()];
-    routes.extend(classes.iter().map(|class| engines(Some(*class))));
-    // What the filter has not seen through yet: its body is buffered under this route.
-    routes.push(engines(None));
+    // What the filter has not seen through yet has no class: its body is buffered under the last route.
+    let classes = classes.iter().copied().map(Some).chain([None]);
+    let says_endpoint: Vec<_> = endpoint_header.then(endpoint).into_iter().collect();
+    routes.extend(classes.map(|class| Route { response_headers_to_add: says_endpoint.clone(), ..engines(class) }));
     (
         NAME,
         RouteConfiguration {
@@ -127,6 +128,19 @@ fn engines(class: Option<BackoffClass>) -> Route {
             }),
             ..Default::default()
         })),
+        ..Default::default()
+    }
+}
+
+/// Which endpoint answered, after every retry; nothing where none did.
+fn endpoint() -> HeaderValueOption {
+    HeaderValueOption {
+        header: Some(HeaderValue {
+            key: wire::ENDPOINT.to_owned(),
+            value: "%UPSTREAM_REMOTE_ADDRESS%".to_owned(),
+            ..Default::default()
+        }),
+        append_action: 2, // OVERWRITE_IF_EXISTS_OR_ADD
         ..Default::default()
     }
 }

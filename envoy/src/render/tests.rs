@@ -2,10 +2,13 @@ use super::*;
 use crate::data_plane::EngineEndpoint;
 use crate::{Settings, compile};
 use envoy_types::pb::envoy::config::cluster::v3::Cluster;
-use envoy_types::pb::envoy::config::core::v3::TypedExtensionConfig;
+use envoy_types::pb::envoy::config::core::v3::{
+    HeaderValueOption, TypedExtensionConfig, data_source, transport_socket,
+};
 use envoy_types::pb::envoy::config::endpoint::v3::{ClusterLoadAssignment, lb_endpoint};
 use envoy_types::pb::envoy::config::listener::v3::Listener;
 use envoy_types::pb::envoy::config::route::v3::{RouteConfiguration, route};
+use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::{DownstreamTlsContext, Secret, secret};
 use envoy_types::pb::google::protobuf::value::Kind;
 use kthena_crds::Resources;
 use prost::{Message, Name};
@@ -45,6 +48,47 @@ fn every_type_that_is_rendered_is_served() {
 }
 
 #[test]
+fn a_certificate_is_named_by_its_files_and_its_listener_speaks_both_protocols() {
+    let tls = |certificate: &str, key: &str| crate::Tls { certificate: certificate.into(), key: key.into() };
+    for (tls, watched) in
+        [(tls("/tls/tls.crt", "/tls/tls.key"), Some("/tls")), (tls("/etc/certificates/a.pem", "/etc/keys/a.pem"), None)]
+    {
+        let settings = Settings { tls: Some(tls), ..Settings::default() };
+        let snapshot = Renderer::new(wiring()).render(&compile(&Resources::default(), &settings)).unwrap();
+        let of_type = |url: String| snapshot.types().find(|(known, _)| **known == url).unwrap().1[0].clone();
+        let secret: Secret = unpack(&of_type(Secret::type_url()));
+        let Some(secret::Type::TlsCertificate(certificate)) = secret.r#type else { panic!("a certificate") };
+        let directory = certificate.watched_directory.map(|watched| watched.path);
+        assert_eq!(directory.as_deref(), watched);
+        for source in [certificate.certificate_chain, certificate.private_key] {
+            assert!(matches!(source.unwrap().specifier, Some(data_source::Specifier::Filename(_))));
+        }
+        let listener: Listener = unpack(&of_type(Listener::type_url()));
+        let socket = listener.filter_chains[0].transport_socket.clone().unwrap();
+        let Some(transport_socket::ConfigType::TypedConfig(context)) = socket.config_type else { panic!("a context") };
+        let context = DownstreamTlsContext::decode(context.value.as_slice()).unwrap().common_tls_context.unwrap();
+        assert_eq!(context.alpn_protocols, ["h2", "http/1.1"]);
+        assert_eq!(context.tls_certificate_sds_secret_configs[0].name, secret.name);
+    }
+}
+
+#[test]
+fn only_answers_of_engines_name_an_endpoint_and_only_where_the_settings_say_so() {
+    for on in [false, true] {
+        let settings = Settings { endpoint_header: on, ..Settings::default() };
+        let table: RouteConfiguration = {
+            let data_plane = compile(&Resources::default(), &settings);
+            unpack(&routes::render(&data_plane.routes, 1000, data_plane.endpoint_header))
+        };
+        for route in &table.virtual_hosts[0].routes {
+            let named = |option: &HeaderValueOption| option.header.as_ref().unwrap().key == "x-kthena-endpoint";
+            let names = route.response_headers_to_add.iter().any(named);
+            assert_eq!(names, on && route.name.starts_with("engines"), "{}", route.name);
+        }
+    }
+}
+
+#[test]
 fn an_endpoint_carries_every_model_server_it_belongs_to() {
     let address = "[fd00::1]:8000".parse().unwrap();
     let servers = vec!["default/a".to_owned(), "default/b".to_owned()];
@@ -61,7 +105,7 @@ fn an_endpoint_carries_every_model_server_it_belongs_to() {
 
 #[test]
 fn every_back_off_class_has_its_route_before_the_one_that_takes_the_rest() {
-    let table: RouteConfiguration = unpack(&routes::render(&BackoffClass::ALL, 1000));
+    let table: RouteConfiguration = unpack(&routes::render(&BackoffClass::ALL, 1000, false));
     let host = &table.virtual_hosts[0];
     assert_eq!(host.request_body_buffer_limit.as_ref().unwrap().value, 1000 + (1 << 20));
     let engines: Vec<_> = host

@@ -9,6 +9,7 @@ use envoy_types::pb::envoy::config::core::v3::TypedExtensionConfig;
 use envoy_types::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use envoy_types::pb::envoy::config::listener::v3::Listener;
 use envoy_types::pb::envoy::config::route::v3::RouteConfiguration;
+use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::Secret;
 use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::{
     AggregatedDiscoveryService, AggregatedDiscoveryServiceServer,
 };
@@ -25,13 +26,14 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 /// The types we serve, in the order in which changes are sent: what is referred to goes first.
-pub static TYPE_URLS: LazyLock<[String; 5]> = LazyLock::new(|| {
+pub static TYPE_URLS: LazyLock<[String; 6]> = LazyLock::new(|| {
     [
         Cluster::type_url(),
         ClusterLoadAssignment::type_url(),
         Listener::type_url(),
         RouteConfiguration::type_url(),
         TypedExtensionConfig::type_url(),
+        Secret::type_url(),
     ]
 });
 
@@ -60,7 +62,7 @@ struct Subscription {
 
 struct Session {
     cache: Cache,
-    subscriptions: [Subscription; 5],
+    subscriptions: [Subscription; 6],
     nonce: u64,
 }
 

@@ -7,12 +7,12 @@ use axum::http::{HeaderMap, Uri};
 use axum::routing::{get, post};
 
 use super::{
-    App, adapters, chat, completions, embeddings, messages, metrics, models, only_get, responses, state, tokens,
+    App, adapters, audio, chat, completions, embeddings, messages, metrics, models, only_get, responses, state, tokens,
     unknown_path,
 };
 
 /// Paths that exist, for the redirect of a trailing slash.
-const PATHS: [&str; 18] = [
+const PATHS: [&str; 20] = [
     "/health",
     "/load",
     "/version",
@@ -21,6 +21,8 @@ const PATHS: [&str; 18] = [
     "/v1/chat/completions",
     "/v1/completions",
     "/v1/embeddings",
+    "/v1/audio/transcriptions",
+    "/v1/audio/translations",
     "/v1/messages",
     "/v1/responses",
     "/v1/load_lora_adapter",
@@ -44,6 +46,8 @@ pub fn router() -> Router<Arc<App>> {
         .route("/v1/chat/completions", post(chat::handle))
         .route("/v1/completions", post(completions::handle))
         .route("/v1/embeddings", post(embeddings::handle))
+        .route("/v1/audio/transcriptions", post(audio::transcribe))
+        .route("/v1/audio/translations", post(audio::translate))
         .route("/v1/messages", post(messages::handle))
         .route("/v1/messages/count_tokens", post(messages::count))
         .route("/v1/responses", post(responses::handle))

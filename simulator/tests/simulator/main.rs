@@ -3,6 +3,7 @@
 //! Expected texts are those of a real vLLM 0.32; of SGLang, those of its sources.
 
 mod answers;
+mod audio;
 mod connections;
 mod failures;
 mod faults;

@@ -160,6 +160,76 @@ fn responses_and_messages_tell_their_usage_in_their_own_way() {
     }
 }
 
+/// The last usage of a stream of these events' data.
+fn counted(events: &[&str]) -> Option<(u64, u64, u64)> {
+    let stream: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    let mut reader = UsageReader::new(false);
+    reader.feed(stream.as_bytes());
+    reader.usage().map(|usage| (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens))
+}
+
+#[test]
+fn anthropic_s_cached_tokens_are_the_prompt_s_and_counts_that_grow_are_not_added_up() {
+    let start = r#"{"type":"message_start","message":{"usage":{"input_tokens":3,"cache_creation_input_tokens":20,"cache_read_input_tokens":100,"output_tokens":1}}}"#;
+    for (deltas, expected) in [
+        (&[r#"{"type":"message_delta","usage":{"output_tokens":7}}"#][..], (123, 7, 130)),
+        (
+            &[
+                r#"{"type":"message_delta","usage":{"output_tokens":5}}"#,
+                r#"{"type":"message_delta","usage":{"output_tokens":9}}"#,
+            ],
+            (123, 9, 132),
+        ),
+        (&[r#"{"type":"message_delta","usage":{"input_tokens":3,"output_tokens":7}}"#], (123, 7, 130)),
+        (&[r#"{"type":"message_delta","usage":{"input_tokens":0,"output_tokens":7}}"#], (123, 7, 130)),
+        (
+            &[
+                r#"{"type":"message_delta","usage":{"input_tokens":3,"cache_creation_input_tokens":20,"cache_read_input_tokens":100,"output_tokens":7}}"#,
+            ],
+            (123, 7, 130),
+        ),
+        (
+            &[r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#, r#"{"type":"message_stop"}"#],
+            (123, 1, 124),
+        ),
+    ] {
+        assert_eq!(counted(&[&[start], deltas].concat()), Some(expected), "{deltas:?}");
+    }
+    // vLLM counts the cached ones as input first, and knows of the cache at the end.
+    let vllm = [
+        r#"{"type":"message_start","message":{"usage":{"input_tokens":12,"output_tokens":0}}}"#,
+        r#"{"type":"message_delta","usage":{"input_tokens":0,"output_tokens":2,"cache_read_input_tokens":12,"cache_creation_input_tokens":0}}"#,
+    ];
+    assert_eq!(counted(&vllm), Some((12, 2, 14)));
+}
+
+#[test]
+fn usage_that_rides_on_every_event_is_counted_once_as_it_is_at_the_end() {
+    let event = |completion: u64| {
+        format!(
+            r#"{{"choices":[{{}}],"usage":{{"prompt_tokens":12,"total_tokens":{},"completion_tokens":{completion}}}}}"#,
+            12 + completion
+        )
+    };
+    let events: Vec<String> = (0..5).map(event).collect();
+    let end = r#"{"choices":[],"usage":{"prompt_tokens":12,"total_tokens":16,"completion_tokens":4}}"#;
+    let all: Vec<&str> = events.iter().map(String::as_str).chain([end]).collect();
+    assert_eq!(counted(&all), Some((12, 4, 16)));
+    assert_eq!(counted(&all[..3]), Some((12, 2, 14)), "a stream that was cut says what it said last");
+}
+
+#[test]
+fn a_response_s_usage_is_that_of_its_last_event_whole_or_incomplete() {
+    for kind in ["completed", "incomplete", "failed"] {
+        let end = format!(
+            r#"{{"response":{{"id":"r","status":"{kind}","output":[{{"usage":{{"input_tokens":1}}}}],"usage":{{"input_tokens":9,"input_tokens_details":{{"cached_tokens":4}},"output_tokens":2,"total_tokens":11}}}},"sequence_number":9,"type":"response.{kind}"}}"#
+        );
+        let created = r#"{"response":{"usage":null},"type":"response.created"}"#;
+        let delta = r#"{"delta":"\"usage\"","type":"response.output_text.delta"}"#;
+        assert_eq!(counted(&[created, created, delta, &end]), Some((9, 2, 11)), "{kind}");
+    }
+}
+
 #[test]
 fn a_stream_that_ends_without_a_blank_line_is_read_to_its_end() {
     for end in ["", "\n"] {

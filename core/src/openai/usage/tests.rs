@@ -36,6 +36,24 @@ fn reads_the_top_level_usage() {
         ),
         (r#"{"type":"message_start","message":{"usage":{"input_tokens":9,"output_tokens":1}}}"#, Some((9, 1, 10))),
         (
+            r#"{"type":"message","usage":{"input_tokens":3,"cache_creation_input_tokens":20,"cache_read_input_tokens":100,"cache_creation":{"ephemeral_5m_input_tokens":20},"output_tokens":7}}"#,
+            Some((123, 7, 130)),
+        ),
+        (r#"{"usage":{"input_tokens":9,"cache_read_input_tokens":null,"output_tokens":1}}"#, Some((9, 1, 10))),
+        // OpenAI's prompt has the cached ones in it, whoever adds Anthropic's words to it.
+        (
+            r#"{"usage":{"prompt_tokens":9,"cache_read_input_tokens":8,"completion_tokens":1,"total_tokens":10}}"#,
+            Some((9, 1, 10)),
+        ),
+        (
+            r#"{"usage":{"input_tokens":9,"input_tokens_details":{"cached_tokens":8},"output_tokens":1,"total_tokens":10}}"#,
+            Some((9, 1, 10)),
+        ),
+        (
+            r#"{"object":"list","data":[{"embedding":[0.5]}],"usage":{"prompt_tokens":5,"total_tokens":5,"completion_tokens":0}}"#,
+            Some((5, 0, 5)),
+        ),
+        (
             r#"{"response":{"total_tokens":1},"usage":{"total_tokens":7},"message":[{"usage":{"total_tokens":1}}]}"#,
             Some((0, 0, 7)),
         ),
@@ -55,6 +73,10 @@ fn what_reports_nothing_has_no_usage() {
         r#"{"usage":{"prompt_tokens":-3,"completion_tokens":1.5}}"#,
         r#"{"usage":[{"total_tokens":7}]}"#,
         r#"{"usage":7}"#,
+        // Audio is counted in seconds.
+        r#"{"text":"hi","usage":{"type":"duration","seconds":3}}"#,
+        // A count that was asked for is no use.
+        r#"{"input_tokens":12}"#,
         r#"{"usage":{"total_tokens":7},"usage":null}"#,
         r#"{"other":{"usage":{"total_tokens":7}}}"#,
         r#"{"response":{"output":{"usage":{"total_tokens":7}}}}"#,
