@@ -11,6 +11,7 @@ mod listener;
 mod replies;
 mod routes;
 mod table;
+mod tls;
 
 use crate::data_plane::{DataPlane, Listener};
 use crate::xds::{Resource, Snapshot};
@@ -20,6 +21,7 @@ use envoy_types::pb::envoy::config::core::v3::{
 };
 use envoy_types::pb::google::protobuf::{Duration, UInt32Value};
 use kthena_core::routing::BackoffClass;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -66,6 +68,8 @@ impl Sockets {
 pub struct Renderer {
     wiring: Wiring,
     shape: Option<Shape>,
+    /// The engine cluster, and the authorities that it was rendered for.
+    engines: Option<(BTreeSet<String>, Resource)>,
 }
 
 /// The resources that depend on settings only, and those settings.
@@ -74,6 +78,7 @@ struct Shape {
     listeners: Vec<Listener>,
     routes: Vec<BackoffClass>,
     max_request_body_bytes: u64,
+    stream_idle_timeout: std::time::Duration,
     resources: Vec<Resource>,
 }
 
@@ -82,7 +87,7 @@ struct Shape {
 impl Renderer {
     /// A renderer for an Envoy that is wired so.
     pub fn new(wiring: Wiring) -> Self {
-        Self { wiring, shape: None }
+        Self { wiring, shape: None, engines: None }
     }
 
     /// Renders everything that Envoy asks for.
@@ -96,10 +101,25 @@ impl Renderer {
             Some(shape) if shape.fits(data_plane) => shape,
             _ => Shape::of(data_plane, &self.wiring),
         };
-        let resources = shape.resources.iter().cloned().chain([endpoints, table]);
+        let engines = self.engines(data_plane);
+        let resources = [engines].into_iter().chain(shape.resources.iter().cloned()).chain([endpoints, table]);
         let snapshot = Snapshot::new(resources);
         self.shape = Some(shape);
         Ok(snapshot)
+    }
+
+    /// The engine cluster changes with the authorities that vouch for engines, and with nothing else.
+    fn engines(&mut self, data_plane: &DataPlane) -> Resource {
+        let trusts = data_plane.endpoints.iter().filter_map(|endpoint| endpoint.transport.trust());
+        let authorities: BTreeSet<&str> = trusts.map(|trust| trust.ca.as_str()).collect();
+        if let Some((known, engines)) = &self.engines
+            && known.iter().map(String::as_str).eq(authorities.iter().copied())
+        {
+            return engines.clone();
+        }
+        let engines = clusters::engines(&authorities);
+        self.engines = Some((authorities.into_iter().map(str::to_owned).collect(), engines.clone()));
+        engines
     }
 }
 
@@ -109,16 +129,16 @@ impl Shape {
     fn of(data_plane: &DataPlane, wiring: &Wiring) -> Self {
         let limit = data_plane.table.max_request_body_bytes;
         let mut resources = vec![
-            clusters::engines(),
             clusters::grpc(PICKER, &wiring.sockets.picker),
             clusters::grpc(LOG, &wiring.sockets.picker),
-            routes::render(&data_plane.routes, limit),
+            routes::render(&data_plane.routes, limit, data_plane.stream_idle_timeout),
         ];
         resources.extend(data_plane.listeners.iter().map(listener::render));
         Self {
             listeners: data_plane.listeners.clone(),
             routes: data_plane.routes.clone(),
             max_request_body_bytes: limit,
+            stream_idle_timeout: data_plane.stream_idle_timeout,
             resources,
         }
     }
@@ -127,6 +147,7 @@ impl Shape {
         self.listeners == data_plane.listeners
             && self.routes == data_plane.routes
             && self.max_request_body_bytes == data_plane.table.max_request_body_bytes
+            && self.stream_idle_timeout == data_plane.stream_idle_timeout
     }
 }
 

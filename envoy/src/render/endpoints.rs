@@ -1,6 +1,6 @@
 //! EDS: every engine endpoint, tagged with the ModelServers it belongs to.
 
-use super::{ENGINES, socket_address};
+use super::{ENGINES, socket_address, tls};
 use crate::data_plane::EngineEndpoint;
 use crate::xds::Resource;
 use envoy_types::pb::envoy::config::core::v3::Metadata;
@@ -34,11 +34,15 @@ fn lb_endpoint(endpoint: &EngineEndpoint) -> LbEndpoint {
     let tags = Struct { fields: HashMap::from([(KEY.to_owned(), list)]) };
     LbEndpoint {
         metadata: Some(Metadata {
-            filter_metadata: HashMap::from([(NAMESPACE.to_owned(), tags)]),
+            filter_metadata: HashMap::from([
+                (NAMESPACE.to_owned(), tags),
+                (tls::NAMESPACE.to_owned(), tls::tag(&endpoint.transport)),
+            ]),
             ..Default::default()
         }),
         host_identifier: Some(lb_endpoint::HostIdentifier::Endpoint(Endpoint {
             address: Some(socket_address(endpoint.address)),
+            hostname: endpoint.transport.trust().map(|trust| trust.server_name.clone()).unwrap_or_default(),
             ..Default::default()
         })),
         ..Default::default()
