@@ -4,6 +4,7 @@
 
 mod access_log;
 mod bodies;
+mod broken;
 mod configuration;
 mod debug;
 mod endpoint;
@@ -12,6 +13,8 @@ mod engines;
 mod exactness;
 mod examples;
 mod hostile;
+mod https;
+mod leaving;
 mod limits;
 mod live;
 mod metrics;
@@ -22,6 +25,7 @@ mod prefix;
 mod saturation;
 mod scheduling;
 mod scraping;
+mod shapes;
 mod shutdown;
 mod spine;
 mod startup;

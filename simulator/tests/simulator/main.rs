@@ -6,6 +6,7 @@ mod answers;
 mod connections;
 mod failures;
 mod faults;
+mod leaving;
 mod manners;
 mod metrics;
 mod models;
