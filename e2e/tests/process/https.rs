@@ -170,17 +170,27 @@ async fn an_authority_that_comes_changes_or_goes_cuts_no_stream_and_fails_no_req
 
 #[tokio::test]
 async fn once_an_authority_is_asked_for_nothing_more_goes_out_unverified() {
-    let engine = engine("m", self_signed());
-    let kthena = up(&[("all.yaml", &model("m", &engine, None))]);
-    served(&kthena, "m").await;
-    let strict = model("m", &engine, Some(("trust", NAME))) + &Authority::new().secret("trust");
-    kthena.replace("all.yaml", &strict);
+    let authority = Authority::new();
+    let (verified, m) = (engine("verified", authority.vouch(NAME)), self_signed());
+    let engine = engine("m", m);
+    // The authority is known already, so that only the endpoint changes.
+    let steady = model("verified", &verified, Some(("trust", NAME))) + &authority.secret("trust");
+    let kthena = up(&[("all.yaml", &model("m", &engine, None)), ("steady.yaml", &steady)]);
+    for name in ["m", "verified"] {
+        served(&kthena, name).await;
+    }
+    kthena.replace("all.yaml", &model("m", &engine, Some(("trust", NAME))));
     until_chat(&kthena, "m", "to be refused", |answer| answer.status == 503).await;
     for _ in 0..50 {
         kthena.client().chat("m").await.assert_error(503, "request to all pods failed");
     }
     kthena.replace("all.yaml", &model("m", &engine, None));
     served(&kthena, "m").await;
+    // Who proves to be somebody else is as good as nobody.
+    kthena.replace("steady.yaml", &steady.replace(NAME, "other.example"));
+    until_chat(&kthena, "verified", "to be refused", |answer| answer.status == 503).await;
+    kthena.replace("steady.yaml", &steady);
+    served(&kthena, "verified").await;
     let http = model("m", &engine, None).replace("    protocol: https\n", "");
     kthena.replace("all.yaml", &http);
     until_chat(&kthena, "m", "to be asked in the clear", |answer| answer.status == 503).await;

@@ -29,38 +29,54 @@ const KEY: &str = "socket";
 
 /// The metadata of an endpoint that is spoken to so.
 pub(super) fn tag(transport: &Transport) -> Struct {
-    let socket = match transport {
+    named(socket(transport))
+}
+
+/// The locality of an endpoint that is spoken to so.
+///
+/// Envoy finds a host's socket once, when it first hears of it: with new metadata alone an endpoint would be spoken to
+/// as before, unverified where it must be verified now. At another locality it is another host. Nothing else goes by
+/// localities here.
+pub(super) fn locality(transport: &Transport) -> String {
+    match transport.trust() {
+        None => socket(transport),
+        Some(trust) => format!("{}/{}", socket(transport), trust.server_name),
+    }
+}
+
+/// The name of the socket of an endpoint.
+fn socket(transport: &Transport) -> String {
+    match transport {
         Transport::Plain => "plain".to_owned(),
         Transport::Unverified => "unverified".to_owned(),
         Transport::Verified(trust) => digest(&trust.ca),
-    };
+    }
+}
+
+/// The metadata that names a socket.
+fn named(socket: String) -> Struct {
     Struct { fields: HashMap::from([(KEY.to_owned(), Value { kind: Some(Kind::StringValue(socket)) })]) }
 }
 
 /// The sockets that [`tag`] names, these authorities among them.
 pub(super) fn matches(authorities: &BTreeSet<&str>) -> Vec<TransportSocketMatch> {
-    let named = |name: String, tag: Struct, config: TransportSocket| TransportSocketMatch {
+    let socket = |name: String, config| TransportSocketMatch {
+        r#match: Some(named(name.clone())),
         name,
-        r#match: Some(tag),
         transport_socket: Some(config),
     };
     let plain = TransportSocket {
         name: "envoy.transport_sockets.raw_buffer".to_owned(),
         config_type: Some(transport_socket::ConfigType::TypedConfig(pack_any(RawBuffer {}))),
     };
-    let mut matches = vec![
-        named("plain".to_owned(), tag(&Transport::Plain), plain),
-        named("unverified".to_owned(), tag(&Transport::Unverified), tls(None, false)),
-    ];
+    let mut matches = vec![socket("plain".to_owned(), plain), socket("unverified".to_owned(), tls(None, false))];
     matches.extend(authorities.iter().map(|ca| {
-        let digest = digest(ca);
-        let fields = HashMap::from([(KEY.to_owned(), Value { kind: Some(Kind::StringValue(digest.clone())) })]);
         let source = DataSource {
             specifier: Some(data_source::Specifier::InlineString((*ca).to_owned())),
             ..Default::default()
         };
         let authority = CertificateValidationContext { trusted_ca: Some(source), ..Default::default() };
-        named(digest, Struct { fields }, tls(Some(authority), true))
+        socket(digest(ca), tls(Some(authority), true))
     }));
     matches
 }
