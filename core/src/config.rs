@@ -5,8 +5,10 @@
 //! served without and named in [`Compiled::problems`]; except `auth`, which nobody may believe in force.
 
 use crate::scheduling::Profile;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 mod arguments;
 mod scheduler;
@@ -15,6 +17,13 @@ pub use scheduler::{Filters, PluginConfig, Plugins, Scheduler, ScoreEntry, Score
 
 /// Bodies beyond this are refused unless the file says otherwise: 64 MiB.
 pub const DEFAULT_MAX_REQUEST_BODY_BYTES: u64 = 64 << 20;
+
+/// How long a request may be silent unless the file says otherwise. An answer that is not streamed is silent until it
+/// is whole, and a long prompt until its first token: Envoy's own 5 minutes end both.
+pub const DEFAULT_STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+
+/// Shorter, pauses between tokens would end streams; longer, a hanging engine would hold requests for days.
+const STREAM_IDLE_TIMEOUTS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 60 * 60);
 
 /// The filter's memory is 4 GiB at the most and never shrinks, and editing a body's end takes two copies
 /// of what comes before: beyond this a single request could end the VM.
@@ -48,6 +57,9 @@ pub struct Auth {
 pub struct DataPlane {
     /// Bodies beyond this many bytes get 413.
     pub max_request_body_bytes: u64,
+    /// A request that is silent for this long, both ways, ends: 504, or a stream that breaks off.
+    #[serde(deserialize_with = "duration")]
+    pub stream_idle_timeout: Duration,
     /// Other ways of choosing, by the name that a ModelServer's annotation gives.
     pub scheduler_profiles: BTreeMap<String, Scheduler>,
     /// Whether answers say which endpoint gave them.
@@ -82,6 +94,8 @@ pub struct Compiled {
     pub endpoint_header: bool,
     /// What engines are told of the credentials that clients send.
     pub client_credentials: ClientCredentials,
+    /// A request that is silent for this long, both ways, ends.
+    pub stream_idle_timeout: Duration,
     /// What is asked for and served without, a sentence each.
     pub problems: Vec<String>,
 }
@@ -95,6 +109,9 @@ pub enum ConfigError {
     /// A number out of its range.
     #[error("dataPlane.maxRequestBodyBytes: {0} is not between 1 and {LARGEST_MAX_REQUEST_BODY_BYTES}")]
     MaxRequestBodyBytes(u64),
+    /// A duration out of its range.
+    #[error("dataPlane.streamIdleTimeout: {} is not between 1s and 24h", humantime::format_duration(*.0))]
+    StreamIdleTimeout(Duration),
     /// A plugin nobody knows.
     #[error("{field}: unknown plugin `{name}`, expected one of {}", scheduler::names())]
     UnknownPlugin {
@@ -142,6 +159,13 @@ pub enum ConfigError {
     NamelessProfile,
 }
 
+/// A duration such as `90s` or `10m`.
+fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(from)?;
+    let read = humantime::parse_duration(&text);
+    read.map_err(|error| serde::de::Error::custom(format!("{text:?} is no duration like 90s or 10m: {error}")))
+}
+
 fn expected(names: &[&str]) -> String {
     match names {
         [] => "the plugin has none".to_owned(),
@@ -165,6 +189,10 @@ impl RouterConfiguration {
         if !(1..=LARGEST_MAX_REQUEST_BODY_BYTES).contains(&max_request_body_bytes) {
             return Err(ConfigError::MaxRequestBodyBytes(max_request_body_bytes));
         }
+        let stream_idle_timeout = self.data_plane.stream_idle_timeout;
+        if !STREAM_IDLE_TIMEOUTS.contains(&stream_idle_timeout) {
+            return Err(ConfigError::StreamIdleTimeout(stream_idle_timeout));
+        }
         let mut problems = Vec::new();
         let profile = match &self.scheduler {
             None => Profile::default(),
@@ -179,7 +207,15 @@ impl RouterConfiguration {
             profiles.insert(name.clone(), profile);
         }
         let DataPlane { endpoint_header, client_credentials, .. } = self.data_plane;
-        Ok(Compiled { profile, profiles, max_request_body_bytes, endpoint_header, client_credentials, problems })
+        Ok(Compiled {
+            profile,
+            profiles,
+            max_request_body_bytes,
+            stream_idle_timeout,
+            endpoint_header,
+            client_credentials,
+            problems,
+        })
     }
 }
 
@@ -189,6 +225,7 @@ impl Default for DataPlane {
     fn default() -> Self {
         Self {
             max_request_body_bytes: DEFAULT_MAX_REQUEST_BODY_BYTES,
+            stream_idle_timeout: DEFAULT_STREAM_IDLE_TIMEOUT,
             scheduler_profiles: BTreeMap::new(),
             endpoint_header: false,
             client_credentials: ClientCredentials::default(),

@@ -9,10 +9,12 @@ mod models;
 mod names;
 mod observer;
 mod reader;
+mod transport;
 
 pub use models::{Model, ModelsError, read_models};
 pub use observer::{Foreign, Observation, Observer};
 pub use reader::{Adapters, MetricsReader, Reading, Totals};
+pub use transport::{Transport, Trust};
 
 use serde::Serialize;
 

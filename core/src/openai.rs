@@ -6,7 +6,7 @@
 //! engine as the client wrote it.
 //!
 //! - [`Scanner`] reads a request body into a [`Scan`]; [`Rewrite`] plans the edits that follow.
-//! - [`UsageReader`] and [`BodyUsage`] read an answer's [`Usage`], streamed or whole.
+//! - [`UsageReader`] and [`BodyUsage`] read an answer's [`Usage`], streamed or whole, and a stream's [`StreamError`].
 
 mod answer;
 mod error;
@@ -26,6 +26,6 @@ pub use self::{
     rewrite::Rewrite,
     scanner::{Model, Scan, Scanner, StreamOptions, Switch},
     span::Span,
-    sse::{Forward, UsageReader},
+    sse::{Forward, StreamError, UsageReader},
     usage::{BodyUsage, Usage},
 };

@@ -11,9 +11,10 @@ pub mod model_server;
 pub mod pod;
 pub mod problem;
 pub mod resources;
+pub mod secret;
 
 pub use duration::Duration;
-pub use k8s_openapi::api::core::v1::Pod;
+pub use k8s_openapi::api::core::v1::{Pod, Secret};
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 pub use kube::{Resource, ResourceExt};
 pub use model_route::{ModelRoute, ModelRouteSpec};

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 use kube::Resource;
 
-use crate::{ModelRoute, ModelServer, Pod};
+use crate::{ModelRoute, ModelServer, Pod, Secret};
 
 /// The objects of every kind served, each list ordered by namespace and name.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +18,9 @@ pub struct Resources {
     pub model_servers: Vec<ModelServer>,
     /// Pods that may be engines.
     pub pods: Vec<Pod>,
+    /// Certificates of authorities that vouch for engines. Sources keep no other key than [`crate::secret::CA`] of a
+    /// Secret: nobody behind them can show what it never had.
+    pub secrets: Vec<Secret>,
 }
 
 impl Resources {
@@ -27,6 +30,7 @@ impl Resources {
         self.model_routes.sort_by(by_name);
         self.model_servers.sort_by(by_name);
         self.pods.sort_by(by_name);
+        self.secrets.sort_by(by_name);
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod address;
 mod answer;
+mod authority;
 mod binaries;
 mod browser;
 mod client;
@@ -28,6 +29,7 @@ mod vllm;
 
 pub use address::Loopback;
 pub use answer::{Answer, Stream};
+pub use authority::Authority;
 pub use binaries::{envoy, filter_module, kthena, python_with_clients};
 pub use browser::Page;
 pub use client::{Client, chat, streamed};

@@ -8,12 +8,14 @@ mod endpoints;
 mod profiles;
 mod routes;
 mod servers;
+mod transport;
 
 use crate::data_plane::{DataPlane, Listener, Tls};
-use kthena_core::config::DEFAULT_MAX_REQUEST_BODY_BYTES;
+use kthena_core::config::{DEFAULT_MAX_REQUEST_BODY_BYTES, DEFAULT_STREAM_IDLE_TIMEOUT};
 use kthena_core::routing::{BackoffClass, Table};
 use kthena_crds::{ObjectRef, Resource, Resources};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 pub use endpoints::{PORT, SIMULATED_FOR, port};
 pub use profiles::Profiles;
@@ -27,6 +29,8 @@ pub struct Settings {
     pub exclusive: bool,
     /// Bodies beyond this many bytes get 413.
     pub max_request_body_bytes: u64,
+    /// Requests that are silent for this long end.
+    pub stream_idle_timeout: Duration,
     /// The scheduling profiles that ModelServers may name.
     pub profiles: Profiles,
     /// Whether answers say which endpoint gave them.
@@ -62,6 +66,7 @@ pub fn compile(resources: &Resources, settings: &Settings) -> DataPlane {
         }],
         endpoint_header: settings.endpoint_header,
         routes: BackoffClass::ALL.to_vec(),
+        stream_idle_timeout: settings.stream_idle_timeout,
         clusters: vec![crate::render::ENGINES, crate::render::PICKER, crate::render::LOG],
         picker,
         problems,
@@ -80,6 +85,7 @@ impl Default for Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             exclusive: false,
             max_request_body_bytes: DEFAULT_MAX_REQUEST_BODY_BYTES,
+            stream_idle_timeout: DEFAULT_STREAM_IDLE_TIMEOUT,
             profiles: Profiles::default(),
             endpoint_header: false,
             drop_credentials: false,

@@ -1,12 +1,13 @@
 //! What [`crate::compile`] makes of the resources: everything that Envoy and the picker need.
 
-use kthena_core::engine::EngineType;
+use kthena_core::engine::{EngineType, Transport};
 use kthena_core::routing::{BackoffClass, Table};
 use kthena_crds::Problem;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A compiled configuration. Equal resources give equal values.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -22,6 +23,9 @@ pub struct DataPlane {
     pub endpoint_header: bool,
     /// The routes: one for each back-off class, whatever users write.
     pub routes: Vec<BackoffClass>,
+    /// Requests that are silent for this long end; a setting, not compiled.
+    #[serde(skip)]
+    pub stream_idle_timeout: Duration,
     /// The clusters, whatever users write.
     pub clusters: Vec<&'static str>,
     /// What the picker chooses from, by ModelServer (`namespace/name`).
@@ -40,6 +44,9 @@ pub struct EngineEndpoint {
     pub pod: String,
     /// `namespace/name` of the ModelServers it serves.
     pub servers: Vec<String>,
+    /// How it is spoken to.
+    #[serde(skip_serializing_if = "Transport::is_plain")]
+    pub transport: Transport,
 }
 
 /// One listener.
@@ -80,6 +87,9 @@ pub struct PickerPool {
     /// Whether only a pick may serve.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub fail_close: bool,
+    /// How they are spoken to.
+    #[serde(skip_serializing_if = "Transport::is_plain")]
+    pub transport: Transport,
     /// Address and Pod (`namespace/name`) of each.
     pub endpoints: Vec<(SocketAddr, String)>,
 }

@@ -12,6 +12,7 @@ mod replies;
 mod routes;
 mod secret;
 mod table;
+mod tls;
 
 use crate::data_plane::{DataPlane, Listener};
 use crate::xds::{Resource, Snapshot};
@@ -21,6 +22,7 @@ use envoy_types::pb::envoy::config::core::v3::{
 };
 use envoy_types::pb::google::protobuf::{Duration, UInt32Value};
 use kthena_core::routing::BackoffClass;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -67,6 +69,8 @@ impl Sockets {
 pub struct Renderer {
     wiring: Wiring,
     shape: Option<Shape>,
+    /// The engine cluster, and the authorities that it was rendered for.
+    engines: Option<(BTreeSet<String>, Resource)>,
 }
 
 /// The resources that depend on settings only, and those settings.
@@ -76,6 +80,7 @@ struct Shape {
     routes: Vec<BackoffClass>,
     max_request_body_bytes: u64,
     endpoint_header: bool,
+    stream_idle_timeout: std::time::Duration,
     resources: Vec<Resource>,
 }
 
@@ -84,7 +89,7 @@ struct Shape {
 impl Renderer {
     /// A renderer for an Envoy that is wired so.
     pub fn new(wiring: Wiring) -> Self {
-        Self { wiring, shape: None }
+        Self { wiring, shape: None, engines: None }
     }
 
     /// Renders everything that Envoy asks for.
@@ -98,10 +103,25 @@ impl Renderer {
             Some(shape) if shape.fits(data_plane) => shape,
             _ => Shape::of(data_plane, &self.wiring),
         };
-        let resources = shape.resources.iter().cloned().chain([endpoints, table]);
+        let engines = self.engines(data_plane);
+        let resources = [engines].into_iter().chain(shape.resources.iter().cloned()).chain([endpoints, table]);
         let snapshot = Snapshot::new(resources);
         self.shape = Some(shape);
         Ok(snapshot)
+    }
+
+    /// The engine cluster changes with the authorities that vouch for engines, and with nothing else.
+    fn engines(&mut self, data_plane: &DataPlane) -> Resource {
+        let trusts = data_plane.endpoints.iter().filter_map(|endpoint| endpoint.transport.trust());
+        let authorities: BTreeSet<&str> = trusts.map(|trust| trust.ca.as_str()).collect();
+        if let Some((known, engines)) = &self.engines
+            && known.iter().map(String::as_str).eq(authorities.iter().copied())
+        {
+            return engines.clone();
+        }
+        let engines = clusters::engines(&authorities);
+        self.engines = Some((authorities.into_iter().map(str::to_owned).collect(), engines.clone()));
+        engines
     }
 }
 
@@ -111,10 +131,9 @@ impl Shape {
     fn of(data_plane: &DataPlane, wiring: &Wiring) -> Self {
         let limit = data_plane.table.max_request_body_bytes;
         let mut resources = vec![
-            clusters::engines(),
             clusters::grpc(PICKER, &wiring.sockets.picker),
             clusters::grpc(LOG, &wiring.sockets.picker),
-            routes::render(&data_plane.routes, limit, data_plane.endpoint_header),
+            routes::render(&data_plane.routes, limit, data_plane.stream_idle_timeout, data_plane.endpoint_header),
         ];
         resources.extend(data_plane.listeners.iter().map(listener::render));
         resources.extend(data_plane.listeners.iter().filter_map(|listener| listener.tls.as_ref().map(secret::render)));
@@ -123,6 +142,7 @@ impl Shape {
             routes: data_plane.routes.clone(),
             max_request_body_bytes: limit,
             endpoint_header: data_plane.endpoint_header,
+            stream_idle_timeout: data_plane.stream_idle_timeout,
             resources,
         }
     }
@@ -132,6 +152,7 @@ impl Shape {
             && self.routes == data_plane.routes
             && self.max_request_body_bytes == data_plane.table.max_request_body_bytes
             && self.endpoint_header == data_plane.endpoint_header
+            && self.stream_idle_timeout == data_plane.stream_idle_timeout
     }
 }
 

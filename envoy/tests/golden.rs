@@ -2,7 +2,7 @@
 //! the data plane. `UPDATE_GOLDEN=1` rewrites the latter; review the difference like code.
 
 use kthena_core::prefix::Blocks;
-use kthena_crds::Resources;
+use kthena_crds::{Resources, secret};
 use kthena_envoy::{Profiles, Settings, compile};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,7 @@ fn resources(path: &Path) -> Resources {
             "ModelRoute" => resources.model_routes.push(serde_json::from_value(document).unwrap()),
             "ModelServer" => resources.model_servers.push(serde_json::from_value(document).unwrap()),
             "Pod" => resources.pods.push(serde_json::from_value(document).unwrap()),
+            "Secret" => resources.secrets.push(secret::without_secrets(serde_json::from_value(document).unwrap())),
             kind => panic!("{kind} in {}", path.display()),
         }
     }
@@ -63,6 +64,7 @@ fn the_order_of_the_resources_does_not_matter() {
         backward.model_routes.reverse();
         backward.model_servers.reverse();
         backward.pods.reverse();
+        backward.secrets.reverse();
         backward.sort();
         let settings = settings();
         assert_eq!(compile(&forward, &settings), compile(&backward, &settings), "{}", input.display());

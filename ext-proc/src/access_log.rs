@@ -82,10 +82,14 @@ impl AccessLog {
     }
 }
 
-/// What scheduling learns of a request's end. Who answered after others had failed is not blamed for their time.
+/// What scheduling learns of a request's end. Who answered after others had failed is not blamed for their time, and
+/// an answer that is none tells nothing of an engine's pace.
 fn ended<'a>(entry: &Entry, address: Option<&'a str>) -> Ended<'a> {
-    let alone = entry.upstream_attempts <= 1;
-    let chunks = entry.chunks.as_ref().filter(|_| alone);
+    let failed_as = |kind: Kind| entry.failure.as_ref().is_some_and(|failure| failure.kind == kind.name());
+    // A client that went away is no fault of the engine's, nor is what the client asked for.
+    let broken = entry.status < 300 && failed_as(Kind::Proxy);
+    let telling = entry.upstream_attempts <= 1 && !broken && !failed_as(Kind::RequestFailed);
+    let chunks = entry.chunks.as_ref().filter(|_| telling);
     let between = |chunks: &Chunks| {
         let gaps: u32 = chunks.gaps.iter().sum();
         let tokens = entry.usage.and_then(|usage| u32::try_from(usage.output.saturating_sub(1)).ok());
@@ -98,8 +102,43 @@ fn ended<'a>(entry: &Entry, address: Option<&'a str>) -> Ended<'a> {
         status: entry.status,
         ttft: chunks.map(|chunks| chunks.first.saturating_sub(entry.phases.request)),
         tpot: chunks.and_then(between),
-        duration: alone.then(|| entry.phases.upstream + entry.phases.response),
-        // A client that went away is no fault of the engine's.
-        broken: entry.status < 300 && entry.failure.as_ref().is_some_and(|failure| failure.kind == Kind::Proxy.name()),
+        duration: telling.then(|| entry.phases.upstream + entry.phases.response),
+        broken,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kthena_core::access_log::{Failure, Phases};
+
+    #[test]
+    fn an_answer_that_did_not_end_as_it_should_is_broken_and_tells_no_pace() {
+        let second = Duration::from_secs(1);
+        let entry = |failure: Option<Kind>, status, upstream_attempts| Entry {
+            status,
+            upstream_attempts,
+            failure: failure.map(|kind| Failure { kind: kind.name(), message: String::new() }),
+            chunks: Some(Chunks::begin(second)),
+            phases: Phases { total: second, response: second, ..Phases::default() },
+            ..Entry::default()
+        };
+        for (failure, status, attempts, broken, telling) in [
+            (None, 200, 1, false, true),
+            (None, 200, 2, false, false),
+            (Some(Kind::Proxy), 200, 1, true, false),
+            (Some(Kind::Proxy), 503, 1, false, true),
+            (Some(Kind::RequestFailed), 200, 1, false, false),
+            (Some(Kind::ResponseForwarding), 200, 1, false, true),
+        ] {
+            let entry = entry(failure, status, attempts);
+            let ended = ended(&entry, None);
+            let case = format!("{failure:?} {status} after {attempts}");
+            assert_eq!(
+                (ended.broken, ended.ttft.is_some(), ended.duration.is_some()),
+                (broken, telling, telling),
+                "{case}"
+            );
+        }
     }
 }

@@ -5,20 +5,21 @@
 //! not believed any more, and picks go by requests in flight alone. One that answers from the first and has no metrics
 //! says nothing of its load: it is told once, asked rarely, and counts neither as silent nor as a failure.
 
+mod clients;
 mod endpoint;
 mod failure;
 mod fetch;
-
 mod slot;
 mod targets;
+mod tls;
 
 use crate::telemetry::ScrapeMetrics;
 pub use slot::{Observed, Slot};
 pub use targets::{Target, Targets};
 
 use crate::picker::Picker;
+use clients::Clients;
 use endpoint::Endpoint;
-use fetch::Fetcher;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +34,7 @@ const SPREAD: Duration = Duration::from_millis(2);
 /// Follows the picker's endpoints: asks new ones at once, and forgets those that are gone. It does not end.
 pub async fn follow(picker: Arc<Picker>, interval: Duration, metrics: Arc<ScrapeMetrics>) {
     let mut changes = picker.targets().subscribe();
-    let fetcher = Fetcher::new();
+    let mut clients = Clients::default();
     let mut tasks = JoinSet::new();
     let mut running: HashMap<Target, (Arc<Slot>, AbortHandle)> = HashMap::new();
     loop {
@@ -46,13 +47,14 @@ pub async fn follow(picker: Arc<Picker>, interval: Duration, metrics: Arc<Scrape
             }
             stays
         });
+        clients.keep(wanted.keys().map(|target| &target.transport));
         let mut delay = Duration::ZERO;
         for (target, slot) in wanted.iter() {
             if running.contains_key(target) {
                 continue;
             }
-            let endpoint =
-                Endpoint::new(target.clone(), Arc::clone(slot), &picker, interval, fetcher.clone(), &metrics);
+            let fetcher = clients.of(&target.transport);
+            let endpoint = Endpoint::new(target.clone(), Arc::clone(slot), &picker, interval, fetcher, &metrics);
             let task = tasks.spawn(endpoint.follow(delay));
             running.insert(target.clone(), (Arc::clone(slot), task));
             delay = (delay + SPREAD).min(interval);

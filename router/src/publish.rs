@@ -121,7 +121,8 @@ impl Publisher {
         self.cache.publish(&rendered);
         let pools = data_plane.picker.iter().map(|(target, pool)| {
             let (engine, endpoints, profile) = (Some(pool.engine), pool.endpoints.clone(), pool.profile.clone());
-            (target.clone(), Pool { engine, fail_close: pool.fail_close, profile, endpoints })
+            let (transport, fail_close) = (pool.transport.clone(), pool.fail_close);
+            (target.clone(), Pool { engine, transport, fail_close, profile, endpoints })
         });
         self.picker.publish(Pools::new(pools));
         self.telemetry.configured(names(&data_plane.table));
@@ -176,6 +177,7 @@ pub fn settings(listen: std::net::SocketAddr, config: &Compiled) -> Settings {
     Settings {
         listen,
         max_request_body_bytes: config.max_request_body_bytes,
+        stream_idle_timeout: config.stream_idle_timeout,
         profiles: blocks(config),
         endpoint_header: config.endpoint_header,
         drop_credentials: config.client_credentials == ClientCredentials::Drop,

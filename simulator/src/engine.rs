@@ -24,7 +24,7 @@ mod tokenizer;
 mod words;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use tokio::sync::watch;
@@ -52,6 +52,7 @@ pub struct Engine {
     running: AtomicU64,
     served: AtomicU64,
     stopping: watch::Sender<bool>,
+    refusing: AtomicBool,
 }
 
 /// What is to be generated.
@@ -77,6 +78,8 @@ pub enum Rejected {
     /// With its choices there would be more here than may be (`--max-num-queued-reqs`), or so many that
     /// they would take too much memory.
     QueueFull,
+    /// It was told to end, and takes nothing new.
+    ShuttingDown,
 }
 
 // === impl Engine ===
@@ -90,6 +93,7 @@ impl Engine {
             running: AtomicU64::new(0),
             served: AtomicU64::new(0),
             stopping: watch::Sender::new(false),
+            refusing: AtomicBool::new(false),
         }
     }
 
@@ -139,6 +143,9 @@ impl Engine {
     ///
     /// Outside of a tokio runtime.
     pub fn start(self: &Arc<Self>, work: &Work<'_>) -> Result<Generation, Rejected> {
+        if self.refusing.load(Ordering::Acquire) {
+            return Err(Rejected::ShuttingDown);
+        }
         let length = work.tokens.clamp(1, self.config.max_model_len);
         let choices: Vec<Words> = work
             .prompts
@@ -182,6 +189,11 @@ impl Engine {
             }
             idle
         })
+    }
+
+    /// Takes nothing new from now on ([`Rejected::ShuttingDown`]); what runs goes on.
+    pub fn refuse(&self) {
+        self.refusing.store(true, Ordering::Release);
     }
 
     /// Ends every generation with [`Stopped`], now and from now on.

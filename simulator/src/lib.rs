@@ -20,6 +20,6 @@ mod virtual_engine;
 mod wire;
 
 pub use faults::Fault;
-pub use options::{Capacity, Face, Manners, Options};
+pub use options::{Capacity, Face, Manners, Options, Tls};
 pub use server::{Simulator, run, serve};
 pub use virtual_engine::{Ask, Snapshot, Step, VirtualEngine};

@@ -2,12 +2,14 @@
 
 mod capacity;
 mod manners;
+mod tls;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 pub use capacity::Capacity;
 pub use manners::{Face, Manners};
+pub use tls::Tls;
 
 use crate::engine::{Bounds, Cache, Config, Pace, faster, parse_speed};
 use crate::wire::sglang;
@@ -57,6 +59,15 @@ pub struct Options {
     /// An idle connection is closed after this long (as uvicorn does, whatever --speed says).
     #[arg(long, value_name = "DURATION", default_value = DEFAULT_KEEP_ALIVE, value_parser = humantime::parse_duration)]
     pub keep_alive: Duration,
+
+    /// How long it goes on answering once told to end, refusing what is new; what is not done by then hangs for as
+    /// long as its client stays (as vLLM's flag does). 0: everything ends at once, with an error.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = humantime::parse_duration)]
+    pub shutdown_timeout: Duration,
+
+    /// Whether it speaks TLS.
+    #[command(flatten)]
+    pub tls: Tls,
 
     /// Which engine's face it wears.
     #[command(flatten)]
@@ -126,6 +137,8 @@ impl Default for Options {
             seed: 0,
             max_model_len: DEFAULT_MAX_MODEL_LEN,
             keep_alive: Duration::from_secs(5),
+            shutdown_timeout: Duration::ZERO,
+            tls: Tls::default(),
             manners: Manners::default(),
             capacity: Capacity::default(),
         }
@@ -162,7 +175,8 @@ mod tests {
                      --max-num-seqs 3 --max-num-batched-tokens 4 --max-num-queued-reqs 5 --prefill-rate 6.5 \
                      --decode-slowdown 0.5 --block-size 8 --num-gpu-blocks 9 --no-enable-prefix-caching \
                      --max-loras 10 --lora-load-time 11s --face sglang --api-key k \
-                     --enable-prompt-tokens-details --enable-request-id-headers --fault close:after=3 --missing-lora-path /nope";
+                     --enable-prompt-tokens-details --enable-request-id-headers --fault close:after=3 --missing-lora-path /nope \
+                     --shutdown-timeout 12s --tls-cert c.pem --tls-key k.pem";
         let expected = Options {
             listen: SocketAddr::from(([127, 0, 0, 2], 9)),
             models: vec!["a".into(), "b".into()],
@@ -174,6 +188,8 @@ mod tests {
             seed: 7,
             max_model_len: 64,
             keep_alive: Duration::from_secs(60),
+            shutdown_timeout: Duration::from_secs(12),
+            tls: Tls { tls_cert: Some("c.pem".into()), tls_key: Some("k.pem".into()), tls_self_signed: false },
             manners: Manners {
                 face: Face::Sglang,
                 api_key: Some("k".into()),

@@ -2,6 +2,7 @@
 
 mod connection;
 mod plug;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,13 +11,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use axum::Router;
 use axum::http::HeaderValue;
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
-use tracing::{info, warn};
+use tokio_rustls::TlsAcceptor;
+use tracing::{debug, info, warn};
 
 use crate::catalog::Catalog;
-use crate::engine::Engine;
+use crate::engine::{Engine, Sleep};
 use crate::faults::Faults;
 use crate::http::{self, App};
 use crate::options::Options;
@@ -30,6 +33,8 @@ pub struct Simulator {
     listener: TcpListener,
     address: SocketAddr,
     keep_alive: Duration,
+    shutdown_timeout: Duration,
+    tls: Option<Arc<ServerConfig>>,
     engine: Arc<Engine>,
     faults: Arc<Faults>,
     router: Router,
@@ -50,6 +55,7 @@ impl Simulator {
     ///
     /// An option that cannot be served, or a port that cannot be had; the message names it.
     pub async fn bind(options: Options) -> anyhow::Result<Self> {
+        let tls = tls::config(&options.tls)?;
         let catalog = Catalog::new(&options.models, &options.loras)?;
         let engine = options.engine()?;
         ensure!(!options.keep_alive.is_zero(), "--keep-alive: a duration above 0 is needed");
@@ -72,7 +78,8 @@ impl Simulator {
             options.seed,
         );
         let router = http::router(Arc::new(app));
-        Ok(Self { listener, address, keep_alive: options.keep_alive, engine, faults, router })
+        let Options { keep_alive, shutdown_timeout, .. } = options;
+        Ok(Self { listener, address, keep_alive, shutdown_timeout, tls, engine, faults, router })
     }
 
     /// The address that was taken; its port is never 0.
@@ -80,19 +87,23 @@ impl Simulator {
         self.address
     }
 
-    /// Answers requests until `shutdown` completes, then ends as vLLM does on SIGTERM without
-    /// `--shutdown-timeout`: the port closes at once, streams get an error event and `[DONE]`,
-    /// whole answers become 500. Returns when every connection is closed, after a second at most.
+    /// Answers requests until `shutdown` completes, then ends as vLLM does on SIGTERM.
+    ///
+    /// Without `--shutdown-timeout` the port closes at once, streams get an error event and `[DONE]`,
+    /// whole answers become 500; it returns when every connection is closed, after a second at most. With
+    /// one, new requests get a 500 for so long; then the port closes, and what is not done hangs until
+    /// its clients leave.
     ///
     /// # Errors
     ///
     /// None at present: what fails for one connection ends that connection only.
     pub async fn serve(self, shutdown: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
-        let Self { listener, address, keep_alive, engine, faults, router } = self;
+        let Self { listener, address, keep_alive, shutdown_timeout, tls, engine, faults, router } = self;
         let mut listener = Some(listener);
         let mut connections = JoinSet::new();
         let mut changed = faults.changed();
         tokio::pin!(shutdown);
+        let mut ends = None;
         loop {
             let refusing = faults.refusing(Instant::now());
             if refusing.is_some() {
@@ -102,7 +113,14 @@ impl Simulator {
             }
             tokio::select! {
                 biased;
-                () = &mut shutdown => break,
+                () = &mut shutdown, if ends.is_none() => {
+                    if shutdown_timeout.is_zero() {
+                        break;
+                    }
+                    engine.refuse();
+                    ends = Some(Instant::now() + shutdown_timeout);
+                }
+                () = until(ends), if ends.is_some() => break,
                 Some(_) = connections.join_next() => {}
                 // The store of faults lives as long as this does.
                 _ = changed.changed() => {}
@@ -110,7 +128,8 @@ impl Simulator {
                 () = std::future::ready(()), if refusing.is_none() && listener.is_none() => {}
                 accepted = accept(listener.as_ref()) => match accepted {
                     Ok((stream, _)) => {
-                        connections.spawn(connection::serve(stream, router.clone(), keep_alive, engine.stopped()));
+                        let (router, stopped) = (router.clone(), engine.stopped());
+                        connections.spawn(serve_one(stream, tls.clone(), router, keep_alive, stopped));
                     }
                     Err(error) => {
                         warn!(%error, "cannot accept a connection");
@@ -120,6 +139,12 @@ impl Simulator {
             }
         }
         drop(listener);
+        if ends.is_some() {
+            // Asleep, it gives no more tokens.
+            engine.set_sleep(Sleep::WeightsOffloaded);
+            while connections.join_next().await.is_some() {}
+            return Ok(());
+        }
         engine.stop();
         let drained = async { while connections.join_next().await.is_some() {} };
         if tokio::time::timeout(GRACE, drained).await.is_err() {
@@ -137,7 +162,8 @@ impl Simulator {
 pub async fn serve(options: Options, shutdown: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
     let models = options.models.join(", ");
     let simulator = Simulator::bind(options).await?;
-    info!("a simulated engine serves {models} on http://{}", simulator.local_addr());
+    let scheme = if simulator.tls.is_some() { "https" } else { "http" };
+    info!("a simulated engine serves {models} on {scheme}://{}", simulator.local_addr());
     simulator.serve(shutdown).await
 }
 
@@ -156,6 +182,21 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         }
     })
     .await
+}
+
+/// Serves one client, whose hello may take its time.
+async fn serve_one(
+    stream: TcpStream,
+    tls: Option<Arc<ServerConfig>>,
+    router: Router,
+    keep_alive: Duration,
+    stopped: impl Future<Output = ()>,
+) {
+    let Some(tls) = tls else { return connection::serve(stream, router, keep_alive, stopped).await };
+    match TlsAcceptor::from(tls).accept(stream).await {
+        Ok(stream) => connection::serve(stream, router, keep_alive, stopped).await,
+        Err(error) => debug!(%error, "a client did not agree on TLS"),
+    }
 }
 
 /// Waits for ever for a time that never comes.

@@ -215,7 +215,7 @@ fn usage_start(prompt: u64, completion: u64, to: &mut Event) {
 }
 
 /// vLLM's event for a failure in mid-stream, spaced as Python's `json.dumps` does it, and the end.
-fn failure(message: &str, kind: &str, code: u16, to: &mut Event) {
+pub fn failure(message: &str, kind: &str, code: u16, to: &mut Event) {
     to.raw(r#"data: {"error": {"message": "#).text(message).raw(r#", "type": "#).text(kind);
     to.raw(r#", "param": null, "code": "#).number(code.into()).raw("}}\n\n").raw(DONE);
 }

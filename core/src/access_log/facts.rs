@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Raised with every change of [`Facts`], [`Usage`], [`Chunks`] or the order of [`Kind`].
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Longer texts of clients are cut, in bytes: an entry must not grow with what a client sends.
 const LONGEST: usize = 1024;
@@ -35,6 +35,9 @@ pub struct Facts {
     pub usage: Option<Usage>,
     /// The pace of a streamed answer.
     pub chunks: Option<Chunks>,
+    /// The error that a streamed answer told: the status that it stands for, and the engine's words. See
+    /// [`crate::openai::StreamError`].
+    pub told: Option<(u16, String)>,
 }
 
 /// Why bytes are no facts.

@@ -23,13 +23,15 @@ pub enum Kind {
     ResponseForwarding,
     /// The rule's external provider is not there.
     ProviderDiscovery,
+    /// The engine refused, after its 200, what the client asked.
+    RequestFailed,
 }
 
 // === impl Kind ===
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::RequestParsing,
         Self::PromptParsing,
         Self::RouteNotFound,
@@ -38,6 +40,7 @@ impl Kind {
         Self::Proxy,
         Self::ResponseForwarding,
         Self::ProviderDiscovery,
+        Self::RequestFailed,
     ];
 
     /// As logs and metrics say it.
@@ -51,6 +54,7 @@ impl Kind {
             Self::Proxy => "proxy",
             Self::ResponseForwarding => "response_forwarding",
             Self::ProviderDiscovery => "provider_discovery",
+            Self::RequestFailed => "request_failed",
         }
     }
 }

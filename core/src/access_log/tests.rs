@@ -166,18 +166,11 @@ fn facts() -> impl Strategy<Value = Facts> {
             proptest::option::of(duration()),
             proptest::option::of(usage),
             proptest::option::of(chunks()),
+            proptest::option::of((any::<u16>(), ".*")),
         ),
     )
-        .prop_map(|((key, model, model_known, model_route, target), (refusal, forwarded, usage, chunks))| Facts {
-            key,
-            model,
-            model_known,
-            model_route,
-            target,
-            refusal,
-            forwarded,
-            usage,
-            chunks,
+        .prop_map(|((key, model, model_known, model_route, target), (refusal, forwarded, usage, chunks, told))| {
+            Facts { key, model, model_known, model_route, target, refusal, forwarded, usage, chunks, told }
         })
 }
 
@@ -190,7 +183,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = Facts::decode(&bytes);
-        let _ = Facts::decode(&[&[2], &bytes[..]].concat());
+        let _ = Facts::decode(&[&[3], &bytes[..]].concat());
     }
 
     #[test]

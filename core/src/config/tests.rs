@@ -264,3 +264,23 @@ fn scorers_that_all_count_nothing_are_a_problem() {
         ["scheduler.plugins.Score.enabled: no plugin has a `weight` above 0, so that all endpoints tie"]
     );
 }
+
+#[test]
+fn the_idle_timeout_has_a_range_and_a_default() {
+    let compiled = |json: &str| parse(json).map_err(|error| error.to_string())?.compile().map_err(|e| e.to_string());
+    assert_eq!(compiled("{}").unwrap().stream_idle_timeout, DEFAULT_STREAM_IDLE_TIMEOUT);
+    for (written, expected) in [
+        ("\"90s\"", Ok(Duration::from_secs(90))),
+        ("\"1h 30m\"", Ok(Duration::from_secs(5400))),
+        ("\"1s\"", Ok(Duration::from_secs(1))),
+        ("\"24h\"", Ok(Duration::from_secs(86_400))),
+        ("\"999ms\"", Err("dataPlane.streamIdleTimeout: 999ms is not between 1s and 24h")),
+        ("\"0s\"", Err("dataPlane.streamIdleTimeout: 0s is not between 1s and 24h")),
+        ("\"25h\"", Err("dataPlane.streamIdleTimeout: 1day 1h is not between 1s and 24h")),
+        ("\"soon\"", Err("\"soon\" is no duration like 90s or 10m: expected number at 0 at line 1 column 43")),
+    ] {
+        let got = compiled(&format!(r#"{{"dataPlane": {{"streamIdleTimeout": {written}}}}}"#));
+        let got = got.map(|compiled| compiled.stream_idle_timeout);
+        assert_eq!(got, expected.map_err(str::to_owned), "{written}");
+    }
+}

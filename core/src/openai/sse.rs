@@ -1,19 +1,22 @@
 //! Reads a streamed answer: server-sent events (WHATWG HTML, section 9.2) with a JSON object each.
 //!
-//! Two things are asked of a stream: what the engine counted, which its last event with a `usage`
-//! says, and, when it was the gateway who asked for that event, that the client never sees it. An
+//! Three things are asked of a stream: what the engine counted, which its last event with a `usage`
+//! says; whether it told an error, which `[DONE]` and a clean end follow all the same; and, when it was
+//! the gateway who asked for the usage, that the client never sees that event. An
 //! event is recognised only when it is whole, so withholding holds back the event that a chunk cuts;
 //! a client could not have used the half it misses. Without withholding every byte passes at once.
 //!
 //! A stream is thousands of small events of which one or two matter: those without the bytes
-//! `"usage"` are never parsed, and events that lie whole in a chunk are never copied.
+//! `"usage"` or `"error"` are never parsed, and events that lie whole in a chunk are never copied.
 
 mod content;
 mod event;
+mod failure;
 mod forwarding;
 #[cfg(test)]
 mod tests;
 
+pub use self::failure::StreamError;
 use self::{
     content::has_content,
     event::{Boundary, data},
@@ -40,6 +43,7 @@ pub struct UsageReader {
     events: u64,
     content: u64,
     done: bool,
+    error: Option<StreamError>,
 }
 
 /// What goes to the client in the place of a chunk.
@@ -67,6 +71,7 @@ impl UsageReader {
             events: 0,
             content: 0,
             done: false,
+            error: None,
         }
     }
 
@@ -118,9 +123,14 @@ impl UsageReader {
         self.content
     }
 
-    /// Whether `[DONE]` was seen: the engine said all that it had to say.
+    /// Whether `[DONE]` was seen: the engine said all that it had to say. It says so after an error, too.
     pub fn done(&self) -> bool {
         self.done
+    }
+
+    /// The first error that the stream told, so far.
+    pub fn error(&self) -> Option<&StreamError> {
+        self.error.as_ref()
     }
 
     /// The next bytes of the current event, and whether they are its last.
@@ -167,6 +177,10 @@ impl UsageReader {
             return false;
         }
         self.events += 1;
+        if let Some(error) = StreamError::read(event, &data) {
+            self.error.get_or_insert(error);
+            return false;
+        }
         let reported = self.report(&data);
         if !reported && (self.content > 0 || has_content(&data)) {
             self.content += 1;

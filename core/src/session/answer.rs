@@ -106,6 +106,10 @@ impl Answer {
     pub fn facts(&self) -> Facts {
         let usage =
             self.usage().map(|usage| access_log::Usage { input: usage.prompt_tokens, output: usage.completion_tokens });
-        Facts { usage, chunks: self.chunks.clone(), ..self.facts.clone() }
+        let told = match &self.reader {
+            Reader::Stream(stream) => stream.error().map(|error| (error.status, error.message.clone())),
+            Reader::None | Reader::Body(_) => None,
+        };
+        Facts { usage, chunks: self.chunks.clone(), told, ..self.facts.clone() }
     }
 }

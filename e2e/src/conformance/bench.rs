@@ -29,6 +29,9 @@ pub struct Facts {
 /// A model that is routed to the engine, which does not serve it.
 pub(super) const UNSERVED: &str = "nope";
 
+/// What the log says of a stream whose engine died, though `[DONE]` and a clean end followed.
+const DIED: &str = "error=proxy:pod told an error in its answer (500: EngineCore encountered an issue.";
+
 /// An engine that can be made to die as engines do; dropping it ends it without ado.
 pub trait Mortal: Send {
     /// Makes it die with what it has under way.
@@ -102,7 +105,10 @@ pub fn run(start: fn() -> Bench) -> ExitCode {
     let last = Arc::clone(&bench);
     trials.push(Trial::test("death::answers_under_way_end_with_an_error", move || {
         let bench = started(&last);
-        block_on(death::check(bench.direct(), bench.behind_envoy(), || bench.kill()))
+        block_on(async {
+            death::check(bench.direct(), bench.behind_envoy(), || bench.kill()).await;
+            bench.kthena.line(0, "a stream that failed", |line| line.contains(DIED)).await;
+        })
     }));
     libtest_mimic::run(&arguments, trials).exit_code()
 }

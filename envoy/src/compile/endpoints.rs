@@ -1,8 +1,8 @@
 //! Which Pods serve which ModelServer.
 
-use super::{Profiles, key, servers};
+use super::{Profiles, key, servers, transport};
 use crate::data_plane::{EngineEndpoint, PickerPool};
-use kthena_core::engine::EngineType;
+use kthena_core::engine::{EngineType, Transport};
 use kthena_crds::model_server::InferenceEngine;
 use kthena_crds::{ModelServer, ObjectRef, Pod, Problem, Resources, pod};
 use std::collections::BTreeMap;
@@ -30,19 +30,27 @@ pub(super) fn compile(
             InferenceEngine::Vllm => EngineType::Vllm,
             InferenceEngine::Sglang => EngineType::Sglang,
         };
+        let transport = transport::compile(server, &resources.secrets, problems);
         let mut pool = PickerPool {
             engine,
+            transport: transport.clone().unwrap_or_default(),
             profile: profiles.of(server).name.map(str::to_owned),
             fail_close: servers::fails_closed(server),
             endpoints: Vec::new(),
         };
-        for pod in resources.pods.iter().filter(|pod| serves(pod, server, &server_key)) {
+        let pods = resources.pods.iter().filter(|pod| serves(pod, server, &server_key));
+        for (pod, transport) in pods.filter_map(|pod| Some((pod, transport.as_ref()?))) {
             let Some(address) = address(pod, server, problems) else { continue };
             let endpoint = by_address.entry(address).or_insert_with(|| EngineEndpoint {
                 address,
                 pod: key(pod),
                 servers: Vec::new(),
+                transport: transport.clone(),
             });
+            if endpoint.transport != *transport {
+                problems.push(spoken_to_otherwise(server, endpoint, transport));
+                continue;
+            }
             // Two Pods at one address (host network) are one endpoint.
             if !endpoint.servers.contains(&server_key) {
                 endpoint.servers.push(server_key.clone());
@@ -52,6 +60,18 @@ pub(super) fn compile(
         pools.insert(server_key, pool);
     }
     (by_address.into_values().collect(), pools)
+}
+
+/// What is at an address speaks either TLS or not, and has one certificate.
+fn spoken_to_otherwise(server: &ModelServer, endpoint: &EngineEndpoint, transport: &Transport) -> Problem {
+    let (pod, address, servers) = (&endpoint.pod, endpoint.address, endpoint.servers.join(", "));
+    let how = match (&endpoint.transport, transport) {
+        (Transport::Plain, _) => "http",
+        (_, Transport::Plain) => "https",
+        _ => "https that is verified otherwise",
+    };
+    let message = format!("Pod {pod} ({address}) is served over {how} for ModelServer {servers}, not served here");
+    Problem::new(ObjectRef::of(server), message).at("spec.workloadPort.protocol")
 }
 
 fn serves(pod: &Pod, server: &ModelServer, server_key: &str) -> bool {

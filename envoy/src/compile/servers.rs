@@ -1,12 +1,11 @@
 //! ModelServers as the table lists them: those that exist, and those that routes only name.
 
 use super::profiles::PROFILE;
-use super::{Profiles, key};
+use super::{Profiles, key, transport};
 use crate::data_plane::PickerPool;
 use kthena_core::routing::{BackoffClass, Server, ServerState};
 use kthena_core::scheduling::MAX_PICKS;
-use kthena_crds::model_server::Protocol;
-use kthena_crds::{ModelServer, ObjectRef, Problem, Resources};
+use kthena_crds::{ModelServer, ObjectRef, Problem, Resources, Secret};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -26,6 +25,7 @@ enum FailureMode {
 /// The table's servers, in the order in which routes name them.
 pub(super) struct Servers<'a> {
     known: BTreeMap<String, &'a ModelServer>,
+    secrets: &'a [Secret],
     profiles: &'a Profiles,
     pools: &'a BTreeMap<String, PickerPool>,
     listed: Vec<Server>,
@@ -39,7 +39,8 @@ impl<'a> Servers<'a> {
         pools: &'a BTreeMap<String, PickerPool>,
     ) -> Self {
         let known = resources.model_servers.iter().map(|server| (key(server), server)).collect();
-        Self { known, profiles, pools, listed: Vec::new(), indexes: BTreeMap::new() }
+        let secrets = resources.secrets.as_slice();
+        Self { known, secrets, profiles, pools, listed: Vec::new(), indexes: BTreeMap::new() }
     }
 
     /// The table's index of a ModelServer (`namespace/name`), and whether it exists.
@@ -93,7 +94,9 @@ impl<'a> Servers<'a> {
         for (name, server) in &self.known {
             let object = ObjectRef::of(*server);
             let mut say = |field: &str, message: &str| problems.push(Problem::new(object.clone(), message).at(field));
-            if self.pools.get(name).is_none_or(|pool| pool.endpoints.is_empty()) {
+            // Where they must not be spoken to, that is the reason.
+            let may_be_served = transport::compile(server, self.secrets, &mut Vec::new()).is_some();
+            if may_be_served && self.pools.get(name).is_none_or(|pool| pool.endpoints.is_empty()) {
                 say("spec.workloadSelector", "no ready Pod matches");
             }
             if let Err(problem) = failure_mode(server) {
@@ -128,9 +131,6 @@ fn failure_mode(server: &ModelServer) -> Result<FailureMode, String> {
 
 fn unbuilt(server: &ModelServer, say: &mut impl FnMut(&str, &str)) {
     let spec = &server.spec;
-    if spec.workload_port.protocol == Protocol::Https {
-        say("spec.workloadPort.protocol", "https is not available in this version, served over http");
-    }
     if spec.workload_selector.pd_group.is_some() {
         let message = "prefill/decode disaggregation is not available in this version, every Pod serves whole requests";
         say("spec.workloadSelector.pdGroup", message);

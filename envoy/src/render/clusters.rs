@@ -1,7 +1,7 @@
 //! CDS: all engines in one cluster, the picker, and the access log.
 
 use super::endpoints::KEY;
-use super::{ENGINES, ads, duration, pipe, uint32};
+use super::{ENGINES, ads, duration, pipe, tls, uint32};
 use crate::xds::Resource;
 use envoy_types::pb::envoy::config::cluster::v3::{
     CircuitBreakers, Cluster, LoadBalancingPolicy, circuit_breakers::Thresholds, cluster, load_balancing_policy,
@@ -27,7 +27,7 @@ use envoy_types::pb::envoy::r#type::matcher::v3::{StringMatcher, string_matcher:
 use envoy_types::pb::google::protobuf::Any;
 use envoy_types::util::pack_any;
 use kthena_core::wire;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
@@ -36,7 +36,8 @@ const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptio
 /// uvicorn closes idle connections after 5 s; a pooled one must not be reused as it goes.
 const ENGINE_IDLE: Duration = Duration::from_secs(4);
 
-pub(super) fn engines() -> Resource {
+/// The engines, vouched for by these authorities where they must be.
+pub(super) fn engines(authorities: &BTreeSet<&str>) -> Resource {
     let source = cluster::EdsClusterConfig { eds_config: Some(ads()), service_name: ENGINES.to_owned() };
     let http1 = http_protocol_options::explicit_http_config::ProtocolConfig::HttpProtocolOptions(
         Http1ProtocolOptions::default(),
@@ -59,6 +60,8 @@ pub(super) fn engines() -> Resource {
             connect_timeout: duration(Duration::from_secs(2)),
             load_balancing_policy: Some(policy("override_host", pack_any(override_host()))),
             circuit_breakers: Some(unlimited()),
+            transport_socket_matches: tls::matches(authorities),
+            transport_socket: Some(tls::trusts_nobody()),
             typed_extension_protocol_options: HashMap::from([(HTTP_OPTIONS.to_owned(), pack_any(options))]),
             ..Default::default()
         },

@@ -9,11 +9,11 @@ use envoy_types::pb::envoy::extensions::filters::network::http_connection_manage
 };
 use envoy_types::pb::google::protobuf::BoolValue;
 use envoy_types::util::pack_any;
+use kthena_core::config::DEFAULT_STREAM_IDLE_TIMEOUT;
 use std::time::Duration;
 
-/// How long a stream may be silent. It runs before the first byte too, where Envoy's own 5 minutes would
-/// end long prompts.
-const STREAM_IDLE: Duration = Duration::from_secs(10 * 60);
+/// How long a stream may be silent that has no route yet; every route has a time of its own.
+const STREAM_IDLE: Duration = DEFAULT_STREAM_IDLE_TIMEOUT;
 
 /// How long a client may take to send its headers.
 const HEADERS: Duration = Duration::from_secs(10);

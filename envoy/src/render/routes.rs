@@ -24,12 +24,20 @@ const ROOM_ABOVE_LIMIT: u64 = 1 << 20;
 /// How often a retry draws another endpoint before it takes one that was tried.
 const SELECTIONS: i64 = 10;
 
-pub(super) fn render(classes: &[BackoffClass], max_request_body_bytes: u64, endpoint_header: bool) -> Resource {
+/// `idle` is how long a request may be silent. It stands here and not with the listener, whose every change would drain
+/// its connections.
+pub(super) fn render(
+    classes: &[BackoffClass],
+    max_request_body_bytes: u64,
+    idle: Duration,
+    endpoint_header: bool,
+) -> Resource {
     let mut routes = vec![healthz(), readyz()];
     // What the filter has not seen through yet has no class: its body is buffered under the last route.
     let classes = classes.iter().copied().map(Some).chain([None]);
     let says_endpoint: Vec<_> = endpoint_header.then(endpoint).into_iter().collect();
-    routes.extend(classes.map(|class| Route { response_headers_to_add: says_endpoint.clone(), ..engines(class) }));
+    routes
+        .extend(classes.map(|class| Route { response_headers_to_add: says_endpoint.clone(), ..engines(class, idle) }));
     (
         NAME,
         RouteConfiguration {
@@ -95,7 +103,7 @@ fn without_pick(path: &str, action: route::Action) -> Route {
     }
 }
 
-fn engines(class: Option<BackoffClass>) -> Route {
+fn engines(class: Option<BackoffClass>, idle: Duration) -> Route {
     let headers = class.map(|class| HeaderMatcher {
         name: wire::BACKOFF.to_owned(),
         header_match_specifier: Some(HeaderMatchSpecifier::StringMatch(StringMatcher {
@@ -117,6 +125,8 @@ fn engines(class: Option<BackoffClass>) -> Route {
             cluster_specifier: Some(route_action::ClusterSpecifier::Cluster(ENGINES.to_owned())),
             // Streams last as long as they last; the ModelServer's timeout bounds each try's headers.
             timeout: duration(Duration::ZERO),
+            // A stream that hangs ends.
+            idle_timeout: duration(idle),
             // When, and how often, comes in the request's headers; the pause cannot.
             retry_policy: Some(RetryPolicy {
                 num_retries: uint32(0),

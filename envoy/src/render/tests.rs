@@ -10,6 +10,7 @@ use envoy_types::pb::envoy::config::listener::v3::Listener;
 use envoy_types::pb::envoy::config::route::v3::{RouteConfiguration, route};
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::{DownstreamTlsContext, Secret, secret};
 use envoy_types::pb::google::protobuf::value::Kind;
+use kthena_core::engine::Transport;
 use kthena_crds::Resources;
 use prost::{Message, Name};
 
@@ -78,7 +79,12 @@ fn only_answers_of_engines_name_an_endpoint_and_only_where_the_settings_say_so()
         let settings = Settings { endpoint_header: on, ..Settings::default() };
         let table: RouteConfiguration = {
             let data_plane = compile(&Resources::default(), &settings);
-            unpack(&routes::render(&data_plane.routes, 1000, data_plane.endpoint_header))
+            unpack(&routes::render(
+                &data_plane.routes,
+                1000,
+                data_plane.stream_idle_timeout,
+                data_plane.endpoint_header,
+            ))
         };
         for route in &table.virtual_hosts[0].routes {
             let named = |option: &HeaderValueOption| option.header.as_ref().unwrap().key == "x-kthena-endpoint";
@@ -92,8 +98,12 @@ fn only_answers_of_engines_name_an_endpoint_and_only_where_the_settings_say_so()
 fn an_endpoint_carries_every_model_server_it_belongs_to() {
     let address = "[fd00::1]:8000".parse().unwrap();
     let servers = vec!["default/a".to_owned(), "default/b".to_owned()];
-    let assignment: ClusterLoadAssignment =
-        unpack(&endpoints::render(&[EngineEndpoint { address, pod: "default/p".to_owned(), servers }]));
+    let assignment: ClusterLoadAssignment = unpack(&endpoints::render(&[EngineEndpoint {
+        address,
+        pod: "default/p".to_owned(),
+        servers,
+        transport: Transport::Plain,
+    }]));
     let endpoint = &assignment.endpoints[0].lb_endpoints[0];
     let Some(lb_endpoint::HostIdentifier::Endpoint(host)) = &endpoint.host_identifier else { panic!("an address") };
     assert_eq!(host.address, Some(socket_address(address)));
@@ -105,7 +115,8 @@ fn an_endpoint_carries_every_model_server_it_belongs_to() {
 
 #[test]
 fn every_back_off_class_has_its_route_before_the_one_that_takes_the_rest() {
-    let table: RouteConfiguration = unpack(&routes::render(&BackoffClass::ALL, 1000, false));
+    let idle = std::time::Duration::from_secs(7);
+    let table: RouteConfiguration = unpack(&routes::render(&BackoffClass::ALL, 1000, idle, false));
     let host = &table.virtual_hosts[0];
     assert_eq!(host.request_body_buffer_limit.as_ref().unwrap().value, 1000 + (1 << 20));
     let engines: Vec<_> = host
@@ -121,6 +132,9 @@ fn every_back_off_class_has_its_route_before_the_one_that_takes_the_rest() {
     assert!(rest.r#match.as_ref().unwrap().headers.is_empty());
     assert_eq!(host.routes.last().unwrap().name, rest.name);
     assert_eq!(rest_action.timeout, duration(std::time::Duration::ZERO), "streams are not cut");
+    for (_, action) in &engines {
+        assert_eq!(action.idle_timeout, duration(std::time::Duration::from_secs(7)), "but where they hang");
+    }
     for ((_, action), class) in engines.iter().zip(BackoffClass::ALL) {
         let pause = action.retry_policy.as_ref().unwrap().retry_back_off.as_ref().unwrap();
         assert_eq!(pause.base_interval, duration(2 * class.interval()));

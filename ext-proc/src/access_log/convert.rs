@@ -37,7 +37,7 @@ pub(super) fn entry(from: HttpAccessLogEntry, pod: impl FnOnce(SocketAddr) -> Op
         path: from.request.as_ref().map(|request| cut(before_query(&request.path))).unwrap_or_default(),
         protocol: protocol(from.protocol_version),
         status,
-        failure: refusal.or_else(|| failure(&from, status)),
+        failure: refusal.or_else(|| failure(&from, status, facts.told.as_ref())),
         bound: facts.bound(),
         address: upstream,
         pod: upstream.and_then(pod).map(|pod| pod.to_string()),

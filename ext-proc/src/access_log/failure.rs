@@ -19,13 +19,21 @@ pub(super) fn upstream_status(entry: &HttpAccessLogEntry) -> Option<u16> {
 }
 
 /// The failure that flags and status tell of; the texts are those that clients read, where they were told.
-pub(super) fn failure(entry: &HttpAccessLogEntry, status: u16) -> Option<Failure> {
+///
+/// `told` is the error that the engine told in its stream ([`kthena_core::access_log::Facts::told`]).
+pub(super) fn failure(entry: &HttpAccessLogEntry, status: u16, told: Option<&(u16, String)>) -> Option<Failure> {
     let common = entry.common_properties.as_ref();
     let flags = common.and_then(|common| common.response_flags.as_ref()).cloned().unwrap_or_default();
     let details = entry.response.as_ref().map(|response| response.response_code_details.as_str()).unwrap_or_default();
     let engine = upstream_status(entry);
     let reason = common.map(|common| common.upstream_transport_failure_reason.as_str()).unwrap_or_default();
     let failed = |kind: Kind, message: &str| Some(Failure { kind: kind.name(), message: message.to_owned() });
+    // Clients leave once they have read an error, and engines end as if all were well.
+    if let Some((status, words)) = told {
+        let kind = if *status < 500 { Kind::RequestFailed } else { Kind::Proxy };
+        let words = if words.is_empty() { String::new() } else { format!(": {words}") };
+        return failed(kind, &format!("pod told an error in its answer ({status}{words})"));
+    }
     // The client is gone whatever else was then torn down.
     if flags.downstream_connection_termination || flags.downstream_remote_reset {
         return failed(Kind::ResponseForwarding, "the client went away");

@@ -2,7 +2,7 @@
 
 use super::names::Names;
 use crate::scrape::{Slot, Target};
-use kthena_core::engine::EngineType;
+use kthena_core::engine::{EngineType, Transport};
 use kthena_core::scheduling::Endpoint;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -20,6 +20,8 @@ pub struct Pools {
 pub struct Pool {
     /// What runs at them; `None`: nobody asks them for their metrics.
     pub engine: Option<EngineType>,
+    /// How they are spoken to.
+    pub transport: Transport,
     /// Whether only a pick may serve: then the list goes on from its start, as far as retries go.
     pub fail_close: bool,
     /// The scheduler profile that it is picked by; `None` for the default one.
@@ -50,11 +52,14 @@ impl Pools {
         let mut names = HashMap::new();
         let mut by_target = HashMap::new();
         for (name, pool) in pools {
-            let Pool { engine, fail_close, profile, endpoints } = pool.into();
+            let Pool { engine, transport, fail_close, profile, endpoints } = pool.into();
             let member = |(address, pod): (SocketAddr, String)| {
                 let pod: Arc<str> = pod.into();
                 names.insert(address, Arc::clone(&pod));
-                let target = engine.map(|engine| (Target { address, pod: Arc::clone(&pod), engine }, Arc::default()));
+                let target = engine.map(|engine| {
+                    let (pod, transport) = (Arc::clone(&pod), transport.clone());
+                    (Target { address, pod, engine, transport }, Arc::default())
+                });
                 Member { endpoint: Endpoint { address: address.to_string().into(), pod }, target }
             };
             by_target.insert(name, Members { fail_close, profile, all: endpoints.into_iter().map(member).collect() });

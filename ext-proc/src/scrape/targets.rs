@@ -1,7 +1,7 @@
 //! Whom to ask, as the last publication of endpoints has it.
 
 use super::Slot;
-use kthena_core::engine::EngineType;
+use kthena_core::engine::{EngineType, Transport};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ pub struct Target {
     pub pod: Arc<str>,
     /// What it is.
     pub engine: EngineType,
+    /// How it is spoken to.
+    pub transport: Transport,
 }
 
 /// Everyone to ask, and what each said.
@@ -63,7 +65,12 @@ mod tests {
     use super::*;
 
     fn target(host: u8, pod: &str) -> Target {
-        Target { address: ([10, 0, 0, host], 8000).into(), pod: pod.into(), engine: EngineType::Vllm }
+        Target {
+            address: ([10, 0, 0, host], 8000).into(),
+            pod: pod.into(),
+            engine: EngineType::Vllm,
+            transport: Transport::Plain,
+        }
     }
 
     /// The slots after a publication of these.

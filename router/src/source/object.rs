@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use kthena_crds::{
-    ModelRoute, ModelServer, NETWORKING_GROUP, ObjectRef, Pod, Problem, Resource, Resources, Subject, admission,
-    admission::Violation, problem::DEFAULT_NAMESPACE,
+    ModelRoute, ModelServer, NETWORKING_GROUP, ObjectRef, Pod, Problem, Resource, Resources, Secret, Subject,
+    admission, admission::Violation, problem::DEFAULT_NAMESPACE, secret,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -15,6 +15,8 @@ pub(super) enum Object {
     ModelRoute(Box<ModelRoute>),
     ModelServer(Box<ModelServer>),
     Pod(Box<Pod>),
+    /// Of which only the authorities' certificates are kept.
+    Secret(Box<Secret>),
 }
 
 impl Object {
@@ -23,6 +25,7 @@ impl Object {
             Self::ModelRoute(route) => ObjectRef::of(&**route),
             Self::ModelServer(server) => ObjectRef::of(&**server),
             Self::Pod(pod) => ObjectRef::of(&**pod),
+            Self::Secret(secret) => ObjectRef::of(&**secret),
         }
     }
 
@@ -31,6 +34,7 @@ impl Object {
             Self::ModelRoute(route) => resources.model_routes.push(*route),
             Self::ModelServer(server) => resources.model_servers.push(*server),
             Self::Pod(pod) => resources.pods.push(*pod),
+            Self::Secret(secret) => resources.secrets.push(*secret),
         }
     }
 }
@@ -85,6 +89,10 @@ pub(super) fn read(mut document: Value, file: &str, position: &str) -> Outcome {
         Kind::ModelRoute => typed(document, subject, Object::ModelRoute, admission::model_route::validate),
         Kind::ModelServer => typed(document, subject, Object::ModelServer, admission::model_server::validate),
         Kind::Pod => typed(document, subject, Object::Pod, admission::pod::validate),
+        Kind::Secret => {
+            let keep = |read: Box<Secret>| Object::Secret(Box::new(secret::without_secrets(*read)));
+            typed(document, subject, keep, |_| Vec::new())
+        }
     }
 }
 
@@ -94,6 +102,7 @@ enum Kind {
     ModelRoute,
     ModelServer,
     Pod,
+    Secret,
 }
 
 impl Kind {
@@ -103,6 +112,7 @@ impl Kind {
             ("ModelRoute", NETWORKING_GROUP) => Some(Self::ModelRoute),
             ("ModelServer", NETWORKING_GROUP) => Some(Self::ModelServer),
             ("Pod", "") => Some(Self::Pod),
+            ("Secret", "") => Some(Self::Secret),
             _ => None,
         }
     }
@@ -112,6 +122,7 @@ impl Kind {
             Self::ModelRoute => ModelRoute::api_version(&()),
             Self::ModelServer => ModelServer::api_version(&()),
             Self::Pod => Pod::api_version(&()),
+            Self::Secret => Secret::api_version(&()),
         }
         .into_owned()
     }

@@ -56,6 +56,8 @@ pub enum Kind {
     Garbage,
     /// The answer is an error.
     Status,
+    /// The stream ends with an event that tells an error, and then as if all were well; a whole answer is an error.
+    Error,
     /// Nothing comes.
     Stall,
     /// The answer comes a few bytes at a time.
@@ -124,6 +126,7 @@ impl Kind {
             Self::Reset | Self::Close => &["after"],
             Self::Garbage | Self::NoKeepAlive => &[],
             Self::Status => &["status", "retry_after"],
+            Self::Error => &["after", "status"],
             Self::Stall => &["after", "for"],
             Self::Drip => &["bytes", "every"],
         };
@@ -137,6 +140,7 @@ impl Kind {
             Self::Close => "close",
             Self::Garbage => "garbage",
             Self::Status => "status",
+            Self::Error => "error",
             Self::Stall => "stall",
             Self::Drip => "drip",
             Self::NoKeepAlive => "no-keep-alive",
@@ -177,6 +181,7 @@ mod tests {
             ("stall:for=250ms,path=/v1/models", json!({"kind": "stall", "for": "250ms", "path": "/v1/models"})),
             ("status:status=429,retry_after=2", json!({"kind": "status", "status": 429, "retry_after": 2})),
             ("drip:bytes=2,every=1ms,count=9", json!({"kind": "drip", "bytes": 2, "every": "1ms", "count": 9})),
+            ("error:after=2,status=503", json!({"kind": "error", "after": 2, "status": 503})),
             ("no-keep-alive", json!({"kind": "no-keep-alive"})),
         ] {
             let fault: Fault = flag.parse().expect(flag);

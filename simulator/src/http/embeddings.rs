@@ -16,7 +16,7 @@ use super::fields::{self, Fields};
 use super::generate::typed;
 use super::prompt::texts_or_ids;
 use super::{App, unix_now};
-use crate::engine::{Prompt, Rejected, SplitMix64, Work, digest64};
+use crate::engine::{Prompt, SplitMix64, Work, digest64};
 use crate::wire::embeddings::{Vector, whole};
 
 /// As many as small models have.
@@ -42,7 +42,7 @@ pub async fn handle(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes
     // An embedding is a prefill: one token is made, and not looked at.
     let (model, adapter) = (&*target.model, target.adapter.as_deref());
     let work = Work { model, adapter, salt: ask.salt.as_deref(), prompts: &ask.prompts, copies: 1, tokens: 1 };
-    app.engine.start(&work).map_err(|Rejected::QueueFull| Failure::busy(app.face))?.complete().await?;
+    app.engine.start(&work).map_err(|rejected| Failure::rejected(rejected, app.face))?.complete().await?;
     let vectors = ask.prompts.iter().map(|prompt| {
         let floats = floats(&target.model, prompt, dimensions);
         if base64 {

@@ -7,10 +7,12 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::Serialize;
 
-use crate::engine::Stopped;
+use crate::engine::{Rejected, Stopped};
 use crate::options::Face;
+use crate::wire::{self, Event};
 
 /// An answer that is not the one asked for.
 #[derive(Debug)]
@@ -66,6 +68,9 @@ struct Detail {
 
 /// What an engine that stopped says, whole or in a stream.
 pub const ENGINE_DEAD: &str = "EngineCore encountered an issue. See stack trace (above) for the root cause.";
+
+/// What an engine says that was told to end and may take its time.
+const SHUTTING_DOWN: &str = "cannot schedule new futures after shutdown";
 
 /// The type of what FastAPI refuses.
 const FRAMEWORK: &str = "Bad Request";
@@ -168,6 +173,19 @@ impl Failure {
         }
     }
 
+    /// The engine takes no more.
+    pub fn rejected(why: Rejected, face: Face) -> Self {
+        match why {
+            Rejected::QueueFull => Self::busy(face),
+            Rejected::ShuttingDown => Self::Error {
+                status: Self::ENGINE_DEAD_STATUS,
+                kind: Self::ENGINE_DEAD_KIND,
+                message: SHUTTING_DOWN.to_owned(),
+                param: None,
+            },
+        }
+    }
+
     /// As many requests are here as may be.
     pub fn busy(face: Face) -> Self {
         let (kind, message) = match face {
@@ -185,6 +203,18 @@ impl Failure {
     pub fn fault(status: StatusCode) -> Self {
         let message = if status == Self::ENGINE_DEAD_STATUS { ENGINE_DEAD } else { "A fault was asked for." };
         Self::Error { status, kind: "InternalServerError", message: message.to_owned(), param: None }
+    }
+
+    /// The same as the last event of a stream, and its end: of Messages, or of any other path.
+    pub fn into_last_event(self, messages: bool) -> Bytes {
+        let mut event = Event::default();
+        if let Self::Error { status, kind, message, .. } = &self {
+            match messages {
+                true => wire::messages::failure(message, &mut event),
+                false => wire::failure(message, kind, status.as_u16(), &mut event),
+            }
+        }
+        event.finish().unwrap_or_default()
     }
 
     /// Nothing is stored here.

@@ -36,6 +36,8 @@ struct Faulty {
     asleep: Option<Pin<Box<Sleep>>>,
     /// Whether the stall is over.
     stalled: bool,
+    /// What comes instead of the rest.
+    last: Bytes,
 }
 
 const DEFAULT_DRIP: Duration = Duration::from_millis(10);
@@ -59,7 +61,17 @@ pub async fn strike(State(app): State<Arc<App>>, request: Request, next: Next) -
             }
             next.run(request).await
         }
-        _ => next.run(request).await.map(|body| Body::new(Faulty::new(body, fault, plug))),
+        (Kind::Error, _) => {
+            let messages = path == "/v1/messages";
+            let answer = next.run(request).await;
+            if is_stream(&answer) {
+                let last = last(&fault, messages);
+                answer.map(|body| Body::new(Faulty::new(body, fault, plug, last)))
+            } else {
+                refusal(app.face, &fault)
+            }
+        }
+        _ => next.run(request).await.map(|body| Body::new(Faulty::new(body, fault, plug, Bytes::new()))),
     }
 }
 
@@ -83,6 +95,18 @@ pub async fn arm(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Vec<Ar
 pub async fn clear(State(app): State<Arc<App>>) -> StatusCode {
     app.faults.clear();
     StatusCode::NO_CONTENT
+}
+
+fn is_stream(answer: &Response) -> bool {
+    let kind = answer.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+}
+
+/// The end of a stream whose engine died: what [`crate::wire`] writes when it does.
+fn last(fault: &Fault, messages: bool) -> Bytes {
+    let status = fault.status.and_then(|status| StatusCode::from_u16(status).ok());
+    let failure = Failure::fault(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    failure.into_last_event(messages)
 }
 
 /// The connection ends before this can return.
@@ -109,8 +133,8 @@ fn refusal(face: Face, fault: &Fault) -> Response {
 // === impl Faulty ===
 
 impl Faulty {
-    fn new(inner: Body, fault: Fault, plug: Plug) -> Self {
-        Self { inner, fault, plug, passed: 0, rest: Bytes::new(), asleep: None, stalled: false }
+    fn new(inner: Body, fault: Fault, plug: Plug, last: Bytes) -> Self {
+        Self { inner, fault, plug, passed: 0, rest: Bytes::new(), asleep: None, stalled: false, last }
     }
 
     /// What happens instead of the next event; `Ready` if nothing does.
@@ -157,6 +181,12 @@ impl HttpBody for Faulty {
         if self.fault.kind == Kind::NoKeepAlive {
             // The head is written before the body is asked for, so it does not say that this is the last answer.
             self.plug.pull(Pull::AfterAnswer);
+        }
+        if self.fault.kind == Kind::Error && self.passed >= self.fault.after.unwrap_or_default() {
+            let last = std::mem::take(&mut self.last);
+            // What was under way is let go, as by an engine that is dead.
+            self.inner = Body::empty();
+            return Poll::Ready((!last.is_empty()).then(|| Ok(Frame::data(last))));
         }
         ready!(self.happen(context));
         if self.rest.is_empty() {

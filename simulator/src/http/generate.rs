@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::stops::Stops;
 use super::stream::EventStream;
 use super::{App, unix_now};
-use crate::engine::{Generation, Rejected, Stopped, Work};
+use crate::engine::{Generation, Stopped, Work};
 use crate::wire::call::Call;
 use crate::wire::{Choice, Counts, Head, PromptFacts, Script};
 
@@ -42,7 +42,7 @@ pub async fn answer(
         copies,
         tokens: length,
     };
-    let generation = app.engine.start(&work).map_err(|Rejected::QueueFull| Failure::busy(app.face))?;
+    let generation = app.engine.start(&work).map_err(|rejected| Failure::rejected(rejected, app.face))?;
     let counts = Counts {
         prompt: ask.prompts.iter().map(|prompt| prompt.tokens).sum(),
         cached: 0,

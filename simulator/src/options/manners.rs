@@ -25,8 +25,8 @@ pub struct Manners {
     #[arg(long = "missing-lora-path", value_name = "PREFIX")]
     pub missing_lora_paths: Vec<String>,
 
-    /// Fails clients from the start, repeatable: KIND is refuse, reset, close, garbage, status, stall, drip
-    /// or no-keep-alive; FIELDs are path, share, count, status, retry_after, after, for, bytes and every.
+    /// Fails clients from the start, repeatable: KIND is refuse, reset, close, garbage, status, error,
+    /// stall, drip or no-keep-alive; FIELDs are path, share, count, status, retry_after, after, for, bytes and every.
     #[arg(long = "fault", value_name = "KIND[:FIELD=VALUE,...]")]
     pub faults: Vec<Fault>,
 }

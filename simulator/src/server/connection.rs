@@ -6,8 +6,9 @@ use std::time::Duration;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
 use super::plug::{Plug, Plugged, Pull};
@@ -15,10 +16,28 @@ use super::plug::{Plug, Plugged, Pull};
 /// No HTTP, and no end of line for a parser to stop at.
 const GARBAGE: &[u8] = b"\x16\x03\x01 this is no HTTP \x00\xff\xfe";
 
+/// A connection, in the clear or not.
+pub trait Wire: AsyncRead + AsyncWrite + Unpin {
+    /// The socket below.
+    fn socket(&self) -> &TcpStream;
+}
+
+impl Wire for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Wire for TlsStream<TcpStream> {
+    fn socket(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
 /// Serves a connection until it is idle for too long, the engine stops, or a fault pulls its plug.
-pub async fn serve(stream: TcpStream, router: Router, keep_alive: Duration, stopped: impl Future<Output = ()>) {
+pub async fn serve(stream: impl Wire, router: Router, keep_alive: Duration, stopped: impl Future<Output = ()>) {
     // Tokens are small and must not wait for one another.
-    if let Err(error) = stream.set_nodelay(true) {
+    if let Err(error) = stream.socket().set_nodelay(true) {
         debug!(%error, "cannot set TCP_NODELAY");
     }
     let plug = Plug::default();
@@ -50,9 +69,9 @@ pub async fn serve(stream: TcpStream, router: Router, keep_alive: Duration, stop
     }
 }
 
-async fn end(mut stream: TcpStream, pull: Pull) {
+async fn end(mut stream: impl Wire, pull: Pull) {
     let ended = match pull {
-        Pull::Reset => stream.set_zero_linger(),
+        Pull::Reset => stream.socket().set_zero_linger(),
         Pull::Garbage => stream.write_all(GARBAGE).await,
         Pull::Close | Pull::AfterAnswer => Ok(()),
     };

@@ -53,6 +53,12 @@ struct Usage {
 const DELTA: &str = "event: content_block_delta\n\
     data: {\"type\":\"content_block_delta\",\"delta\":{\"type\":";
 
+/// The event for a failure in mid-stream; nothing comes behind it.
+pub fn failure(message: &str, to: &mut Event) {
+    to.raw("event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"internal_error\",\"message\":");
+    to.text(message).raw("}}\n\n");
+}
+
 // === impl Messages ===
 
 impl Messages {
@@ -135,8 +141,7 @@ impl Script for Messages {
     }
 
     fn fail(&mut self, message: &str, _: &str, _: u16, to: &mut Event) {
-        to.raw("event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"internal_error\",\"message\":");
-        to.text(message).raw("}}\n\n");
+        failure(message, to);
     }
 
     fn whole(&mut self, choices: &[Choice], counts: Counts) -> Bytes {

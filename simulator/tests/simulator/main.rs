@@ -7,6 +7,7 @@ mod audio;
 mod connections;
 mod failures;
 mod faults;
+mod leaving;
 mod manners;
 mod metrics;
 mod models;

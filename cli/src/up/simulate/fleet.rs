@@ -170,6 +170,7 @@ fn command_line(planned: &Planned, simulator: &Simulator, pace: &SimulatorPace) 
     let mut flags = vec![format!("--listen={}", simulator.address), format!("--name={}", simulator.pod)];
     flags.extend(planned.models.iter().map(|model| format!("--model={model}")));
     flags.extend(planned.loras.iter().map(|lora| format!("--lora={lora}")));
+    flags.extend(planned.tls.then(|| "--tls-self-signed".to_owned()));
     flags.extend(pace.speed.map(|speed| format!("--speed={speed}")));
     flags.extend(pace.ttft.map(|ttft| format!("--ttft={}", flag(ttft))));
     flags.extend(pace.tpot.map(|tpot| format!("--tpot={}", flag(tpot))));

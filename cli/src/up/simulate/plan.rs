@@ -4,6 +4,7 @@
 //! ModelServer without such a Pod gets two that are made up and belong to it alone, so that a choice of
 //! endpoint can be seen.
 
+use kthena_crds::model_server::Protocol;
 use kthena_crds::{ModelRoute, ModelServer, ObjectRef, Pod, Problem, Resource, Resources, pod};
 use kthena_router::local::port;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,8 @@ pub struct Planned {
     pub models: Vec<String>,
     /// LoRA adapters it has loaded, none of them also a model.
     pub loras: Vec<String>,
+    /// Whether a ModelServer speaks TLS to it.
+    pub tls: bool,
 }
 
 /// Where a simulator listens.
@@ -110,6 +113,7 @@ fn key<K: Resource<DynamicType = ()>>(object: &K) -> String {
 struct Names {
     models: Vec<String>,
     loras: Vec<String>,
+    tls: bool,
     /// What it is called where nothing names its model: it cannot be reached, but it can start.
     otherwise: String,
 }
@@ -130,12 +134,14 @@ impl Names {
             None => routes.iter().filter_map(|route| route.spec.name()).map(str::to_owned).collect(),
         };
         let loras = routes.iter().flat_map(|route| route.spec.lora_adapters.iter().cloned()).collect();
-        Self { models, loras, otherwise: name }
+        let tls = server.spec.workload_port.protocol == Protocol::Https;
+        Self { models, loras, tls, otherwise: name }
     }
 
     fn absorb(&mut self, other: &Self) {
         self.models.extend(other.models.iter().cloned());
         self.loras.extend(other.loras.iter().cloned());
+        self.tls |= other.tls;
         if self.otherwise.is_empty() {
             self.otherwise.clone_from(&other.otherwise);
         }
@@ -148,7 +154,7 @@ impl Names {
         }
         // An engine refuses an adapter with the name of its model.
         let loras = unique(self.loras, &models);
-        Planned { pod, place, models, loras }
+        Planned { pod, place, models, loras, tls: self.tls }
     }
 }
 

@@ -308,3 +308,27 @@ proptest! {
         prop_assert_eq!(whole.forwarded, String::from_utf8_lossy(&bytes));
     }
 }
+
+#[test]
+fn done_is_no_proof_of_success() {
+    let error = "data: {\"error\": {\"message\": \"gone\", \"type\": \"InternalServerError\", \"code\": 500}}\n\n";
+    let later = error.replace("gone", "later");
+    let stream = format!("{DELTA}\n\n{error}{later}data: [DONE]\n\n");
+    for withhold in [false, true] {
+        for size in [1, 7, stream.len()] {
+            let mut reader = UsageReader::new(withhold);
+            let mut forwarded = Vec::new();
+            for chunk in stream.as_bytes().chunks(size) {
+                match reader.feed(chunk) {
+                    Forward::Unchanged => forwarded.extend_from_slice(chunk),
+                    Forward::Replace(bytes) => forwarded.extend(bytes),
+                }
+            }
+            forwarded.extend(reader.finish());
+            assert_eq!(String::from_utf8(forwarded).unwrap(), stream, "the client gets what the engine sent");
+            assert_eq!(reader.error(), Some(&StreamError { status: 500, message: "gone".into() }), "the first counts");
+            assert!(reader.done());
+            assert_eq!(reader.content(), 1, "an error is none");
+        }
+    }
+}

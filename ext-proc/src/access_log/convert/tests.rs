@@ -208,3 +208,22 @@ fn flags_and_status_tell_why_a_request_failed() {
         assert_eq!(failure.as_ref().map(|f| (f.kind, f.message.as_str())), expected, "{flags}");
     }
 }
+
+#[test]
+fn an_error_that_a_stream_told_is_a_failure_whatever_ended_it() {
+    let told = |status, words: &str| Facts { told: Some((status, words.to_owned())), ..served() };
+    for (facts, kind, message) in [
+        (told(500, "gone"), "proxy", "pod told an error in its answer (500: gone)"),
+        (told(503, ""), "proxy", "pod told an error in its answer (503)"),
+        (told(400, "bad grammar"), "request_failed", "pod told an error in its answer (400: bad grammar)"),
+    ] {
+        for gone in [false, true] {
+            let mut from = retried(&facts.encode());
+            // Clients' own libraries leave as soon as they have read the error.
+            let flags = ResponseFlags { downstream_connection_termination: gone, ..Default::default() };
+            from.common_properties.as_mut().unwrap().response_flags = Some(flags);
+            let failure = entry(from, pods).0.failure.unwrap();
+            assert_eq!((failure.kind, failure.message.as_str()), (kind, message), "left early: {gone}");
+        }
+    }
+}

@@ -35,6 +35,7 @@ pub fn snapshot(states: &[State]) -> Snapshot {
         model_routes: routes(&offers, &found, &servers, &route_names),
         model_servers: servers.objects(&found),
         pods: servers.pods(&found),
+        secrets: Vec::new(),
     };
     resources.sort();
     Snapshot::new(resources, Vec::new(), problems, Vec::new())

@@ -137,3 +137,17 @@ fn names_come_from_the_model_server_or_else_from_its_routes() {
         assert_eq!(first, format!("ns/s-sim-0 for ns/s :8000 {expected}"));
     }
 }
+
+#[test]
+fn what_a_model_server_speaks_tls_to_answers_in_tls() {
+    let mut secure = server("secure", Some("m"), 8443);
+    secure.spec.workload_port.protocol = Protocol::Https;
+    let resources = Resources {
+        model_servers: vec![server("plain", Some("m"), 8000), secure],
+        pods: vec![pod("given", "secure", "127.0.0.2")],
+        ..Resources::default()
+    };
+    let plan = plan(&resources);
+    let tls: Vec<_> = plan.simulators.iter().map(|planned| (planned.pod.as_str(), planned.tls)).collect();
+    assert_eq!(tls, [("ns/given", true), ("ns/plain-sim-0", false), ("ns/plain-sim-1", false)]);
+}
