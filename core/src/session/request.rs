@@ -25,6 +25,7 @@ pub struct Session {
 
 /// What a body is read as.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every body is JSON, and the session is in a box already")]
 enum Body {
     /// One JSON object.
     Json(Scanner),
