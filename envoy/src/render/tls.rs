@@ -34,9 +34,9 @@ pub(super) fn tag(transport: &Transport) -> Struct {
 
 /// The locality of an endpoint that is spoken to so.
 ///
-/// Envoy finds a host's socket once, when it first hears of it: with new metadata alone an endpoint would be spoken to
-/// as before, unverified where it must be verified now. At another locality it is another host. Nothing else goes by
-/// localities here.
+/// With new metadata alone, a host's pooled connections are used on for as long as they are busy (seen on Envoy 1.40):
+/// made on the terms of before, unverified where it must be verified now. At another locality it is another host, with
+/// connections of its own. Nothing else goes by localities here.
 pub(super) fn locality(transport: &Transport) -> String {
     match transport.trust() {
         None => socket(transport),
