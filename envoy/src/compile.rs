@@ -9,6 +9,7 @@ mod profiles;
 mod routes;
 mod servers;
 
+use crate::bounds::Patience;
 use crate::data_plane::{DataPlane, Listener};
 use kthena_core::config::DEFAULT_MAX_REQUEST_BODY_BYTES;
 use kthena_core::routing::{BackoffClass, Table};
@@ -27,6 +28,8 @@ pub struct Settings {
     pub exclusive: bool,
     /// Bodies beyond this many bytes get 413.
     pub max_request_body_bytes: u64,
+    /// How long clients may take.
+    pub patience: Patience,
     /// The scheduling profiles that ModelServers may name.
     pub profiles: Profiles,
 }
@@ -51,6 +54,7 @@ pub fn compile(resources: &Resources, settings: &Settings) -> DataPlane {
             name: "kthena".to_owned(),
             address: settings.listen,
             exclusive: settings.exclusive,
+            patience: settings.patience,
         }],
         routes: BackoffClass::ALL.to_vec(),
         clusters: vec![crate::render::ENGINES, crate::render::PICKER, crate::render::LOG],
@@ -71,6 +75,7 @@ impl Default for Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             exclusive: false,
             max_request_body_bytes: DEFAULT_MAX_REQUEST_BODY_BYTES,
+            patience: Patience::default(),
             profiles: Profiles::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! What [`crate::compile`] makes of the resources: everything that Envoy and the picker need.
 
+use crate::bounds::Patience;
 use kthena_core::engine::EngineType;
 use kthena_core::routing::{BackoffClass, Table};
 use kthena_crds::Problem;
@@ -49,6 +50,9 @@ pub struct Listener {
     /// itself, which lets another Envoy of the same user take a share of the connections unnoticed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub exclusive: bool,
+    /// How long clients may take.
+    #[serde(skip)]
+    pub patience: Patience,
 }
 
 /// The endpoints of one ModelServer.

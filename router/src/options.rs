@@ -1,8 +1,10 @@
 //! What the router is started with.
 
 mod access_log;
+mod drain;
 
 pub use access_log::AccessLogOptions;
+pub use drain::DrainOptions;
 
 use crate::source::endpoints::EngineUrl;
 use clap::Args;
@@ -59,6 +61,10 @@ pub struct Options {
     /// How often engines are asked for their metrics (such as 1s, 500ms).
     #[arg(long, env = "METRICS_SCRAPE_INTERVAL", value_name = "DURATION", default_value = "1s")]
     pub metrics_scrape_interval: String,
+
+    /// What comes before the end.
+    #[command(flatten)]
+    pub drain: DrainOptions,
 
     /// What is said of each request.
     #[command(flatten)]

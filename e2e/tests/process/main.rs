@@ -4,8 +4,10 @@
 
 mod access_log;
 mod bodies;
+mod bounds;
 mod configuration;
 mod debug;
+mod drain;
 mod endpoint;
 mod endurance;
 mod engines;
@@ -23,6 +25,7 @@ mod saturation;
 mod scheduling;
 mod scraping;
 mod shutdown;
+mod slow_clients;
 mod spine;
 mod startup;
 mod steering;

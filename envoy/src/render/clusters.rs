@@ -59,6 +59,8 @@ pub(super) fn engines() -> Resource {
             connect_timeout: duration(Duration::from_secs(2)),
             load_balancing_policy: Some(policy("override_host", pack_any(override_host()))),
             circuit_breakers: Some(unlimited()),
+            // As clients' connections (see the listener).
+            per_connection_buffer_limit_bytes: uint32(256 << 10),
             typed_extension_protocol_options: HashMap::from([(HTTP_OPTIONS.to_owned(), pack_any(options))]),
             ..Default::default()
         },
