@@ -47,9 +47,10 @@ impl Bound {
             "request_header_timeout" => Some(Self::SlowHeaders),
             "request_overall_timeout" => Some(Self::SlowRequest),
             "stream_idle_timeout" => Some(Self::Idle),
-            details if details.ends_with(".headers_too_large") || details.ends_with(".too_many_headers") => {
-                Some(Self::Headers)
-            }
+            "http1.headers_too_large"
+            | "http1.too_many_headers"
+            | "http2.header_list_size_too_large"
+            | "http2.too_many_headers" => Some(Self::Headers),
             // An engine's own 413 is not ours.
             _ if response.response_code.is_some_and(|code| code.value == 413) && upstream_status(entry).is_none() => {
                 Some(Self::Body)
@@ -82,6 +83,8 @@ mod tests {
             (503, "overload", Some(Bound::Overload)),
             (431, "http1.headers_too_large", Some(Bound::Headers)),
             (431, "http1.too_many_headers", Some(Bound::Headers)),
+            (0, "http2.header_list_size_too_large", Some(Bound::Headers)),
+            (0, "http2.too_many_headers", Some(Bound::Headers)),
             (408, "request_header_timeout", Some(Bound::SlowHeaders)),
             (408, "request_overall_timeout", Some(Bound::SlowRequest)),
             (200, "stream_idle_timeout", Some(Bound::Idle)),
