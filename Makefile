@@ -80,7 +80,7 @@ alone: tools-present
 # What the process tests start: they drive the binaries that users run.
 debug: tools-present wasm
 	@echo "==> $@: the binaries that the process tests start"
-	@cargo build $(locked) -p kthena -p kthena-simulator
+	@cargo build $(locked) -p kthena -p kthena-router -p kthena-simulator
 	@$(call beside,debug)
 
 fuzz: tools-present ## Fuzz the parsers (see tools/fuzz for its options)

@@ -80,6 +80,16 @@ pub struct UpOptions {
     #[arg(long, value_name = "FILE")]
     pub envoy: Option<PathBuf>,
 
+    /// The most memory for Envoy's heap, such as 512Mi or 4Gi; beyond it new requests get 503 [default: half of what
+    /// this machine or container has].
+    #[arg(long, env = "KTHENA_ENVOY_HEAP", value_name = "SIZE", value_parser = size)]
+    pub envoy_heap: Option<u64>,
+
+    /// The most connections of clients; whoever comes then is closed [default: half of the files that may be open, at
+    /// most 50000].
+    #[arg(long, env = "KTHENA_MAX_CONNECTIONS", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_connections: Option<u64>,
+
     /// The filter's module [default: the file beside this binary].
     #[arg(long, value_name = "FILE")]
     pub wasm: Option<PathBuf>,
@@ -141,6 +151,21 @@ pub enum Role {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         command: Vec<OsString>,
     },
+}
+
+/// The least that an Envoy with the filter can serve in.
+const LEAST_HEAP: u64 = 32 << 20;
+
+/// Bytes, with Kubernetes' binary suffixes.
+fn size(text: &str) -> Result<u64, String> {
+    let units = [("Ki", 10), ("Mi", 20), ("Gi", 30)];
+    let (digits, shift) =
+        units.iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift))).unwrap_or((text, 0));
+    let bytes = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
+    match bytes.filter(|bytes| *bytes >= LEAST_HEAP) {
+        Some(bytes) => Ok(bytes),
+        None => Err("a size of at least 32Mi is needed, such as 512Mi or 4Gi".to_owned()),
+    }
 }
 
 fn speed(text: &str) -> Result<f64, String> {
@@ -209,6 +234,17 @@ mod tests {
         assert_eq!(pace, SimulatorPace { speed: Some(10.0), ttft: Some(Duration::from_secs(1)), tpot: None });
         assert!(up("-f x --simulator-speed 10").unwrap_err().contains("--simulate"));
         assert!(up("-f x --simulate --simulator-speed 0").unwrap_err().contains("above 0"));
+    }
+
+    #[test]
+    fn bounds_are_written_as_in_kubernetes() {
+        let options = up("-f x --envoy-heap 512Mi --max-connections 20000").unwrap();
+        assert_eq!((options.envoy_heap, options.max_connections), (Some(512 << 20), Some(20_000)));
+        assert_eq!(up("-f x --envoy-heap 1073741824").unwrap().envoy_heap, Some(1 << 30));
+        for size in ["1Mi", "512MB", "-1", "", "99999999999Gi"] {
+            assert!(up(&format!("-f x --envoy-heap={size}")).unwrap_err().contains("at least 32Mi"), "{size}");
+        }
+        assert!(up("-f x --max-connections 0").is_err());
     }
 
     #[test]

@@ -4,10 +4,10 @@
 //! itself: were it to hang, requests would not notice; when it ends, in whatever way, everything ends with it.
 
 mod check;
-mod drain;
 mod envoy;
 mod event;
 mod http;
+mod machine;
 mod ports;
 mod ready;
 mod report;

@@ -24,6 +24,20 @@ pub fn kthena() -> PathBuf {
     checked.clone()
 }
 
+/// `kthena-router`, as a pod runs it.
+///
+/// # Panics
+/// As [`kthena`].
+pub fn router() -> PathBuf {
+    static ROUTER: OnceLock<PathBuf> = OnceLock::new();
+    let checked = ROUTER.get_or_init(|| {
+        let router = beside("kthena-router");
+        assert_newer(&router, &sources(&router));
+        router
+    });
+    checked.clone()
+}
+
 /// The filter's module.
 ///
 /// # Panics

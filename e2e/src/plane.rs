@@ -5,7 +5,7 @@
 
 use crate::{Client, FakePicker, Loopback, envoy, filter_module, picker, scratch, spawn, until};
 use kthena_envoy::xds::{Cache, Server};
-use kthena_envoy::{Renderer, Settings, Sockets, Wiring, bootstrap::bootstrap, compile};
+use kthena_envoy::{Capacity, Renderer, Settings, Sockets, Wiring, bootstrap::bootstrap, compile};
 use kthena_router::source::Directory;
 use std::fs;
 use std::process::{Child, Stdio};
@@ -35,14 +35,23 @@ impl Plane {
     /// # Panics
     /// When it cannot be started, or the manifests cannot be read.
     pub async fn start(manifests: &str) -> Self {
-        Self::start_with(manifests, |settings| settings).await
+        Self::start_with(manifests, Settings::default()).await
     }
 
-    /// The same with other settings.
+    /// The same with other settings; where it listens is its own.
     ///
     /// # Panics
     /// As [`Plane::start`].
-    pub async fn start_with(manifests: &str, turn: impl FnOnce(Settings) -> Settings) -> Self {
+    pub async fn start_with(manifests: &str, settings: Settings) -> Self {
+        let capacity = Capacity { heap: 4 << 30, connections: 10_000 };
+        Self::bounded(manifests, capacity, settings).await
+    }
+
+    /// As [`Plane::start_with`], with bounds.
+    ///
+    /// # Panics
+    /// As there.
+    pub async fn bounded(manifests: &str, capacity: Capacity, settings: Settings) -> Self {
         let directory = scratch::directory();
         let file = directory.path().join("all.yaml");
         fs::write(&file, manifests).expect("a manifest");
@@ -51,7 +60,7 @@ impl Plane {
 
         let address = Loopback::claim(&[8080, 9901]);
         let sockets = Sockets::in_directory(directory.path());
-        let settings = turn(Settings { listen: address.at(8080), exclusive: true, ..Settings::default() });
+        let settings = Settings { listen: address.at(8080), exclusive: true, ..settings };
         let mut data_plane = compile(&snapshot.resources, &settings);
         data_plane.table.version = 1;
         let wiring = Wiring { sockets: sockets.clone(), wasm: filter_module() };
@@ -60,7 +69,7 @@ impl Plane {
         let xds = serve(&sockets, cache);
 
         let config = directory.path().join("envoy.json");
-        fs::write(&config, bootstrap("test", address.at(9901), &sockets).to_string()).expect("a bootstrap");
+        fs::write(&config, bootstrap("test", address.at(9901), &sockets, capacity).to_string()).expect("a bootstrap");
         let envoy = spawn(&envoy(), |command| {
             command.arg("-c").arg(&config).args([
                 "--disable-hot-restart",
@@ -79,6 +88,11 @@ impl Plane {
     /// A client of the listener.
     pub fn client(&self) -> Client {
         Client::new(self.address.at(8080))
+    }
+
+    /// A client of Envoy's admin pages.
+    pub fn admin(&self) -> Client {
+        Client::new(self.address.at(9901))
     }
 
     /// Puts a picker on the picker's socket, in the place of any other.

@@ -1,16 +1,24 @@
 //! The little that Envoy must know before it can ask for the rest.
 
+use crate::bounds::Capacity;
 use crate::render::Sockets;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
+const HEAP: &str = "envoy.resource_monitors.fixed_heap";
+const CONNECTIONS: &str = "envoy.resource_monitors.global_downstream_max_connections";
+
 /// Envoy's bootstrap, as the JSON that `envoy --config-yaml` or a file takes.
 ///
-/// The admin address is for people on this machine: whoever reaches it can stop Envoy.
-pub fn bootstrap(node: &str, admin: SocketAddr, sockets: &Sockets) -> Value {
+/// The admin address is for people on this machine: whoever reaches it can stop Envoy. It is served whatever else is
+/// refused.
+pub fn bootstrap(node: &str, admin: SocketAddr, sockets: &Sockets, capacity: Capacity) -> Value {
     json!({
         "node": { "id": node, "cluster": "kthena" },
-        "admin": { "address": { "socket_address": { "address": admin.ip(), "port_value": admin.port() } } },
+        "admin": {
+            "address": { "socket_address": { "address": admin.ip(), "port_value": admin.port() } },
+            "ignore_global_conn_limit": true,
+        },
         "dynamic_resources": {
             "lds_config": { "ads": {}, "resource_api_version": "V3" },
             "cds_config": { "ads": {}, "resource_api_version": "V3" },
@@ -38,13 +46,36 @@ pub fn bootstrap(node: &str, admin: SocketAddr, sockets: &Sockets) -> Value {
                 "endpoint": { "address": { "pipe": { "path": sockets.xds } } },
             }] }] },
         }] },
-        "layered_runtime": { "layers": [{
-            "name": "static",
-            "static_layer": {
-                // One listener faces clients; what bounds it is the kernel's file limit and our own bodies' limit.
-                "envoy.resource_limits.listener.kthena.connection_limit": 50000,
-            },
-        }] },
+        "overload_manager": overload_manager(capacity),
+    })
+}
+
+/// What is done about more than there is room for: first what nobody notices, then a few, then whoever is new.
+fn overload_manager(Capacity { heap, connections }: Capacity) -> Value {
+    let at = |threshold: f64| json!([{ "name": HEAP, "threshold": { "value": threshold } }]);
+    json!({
+        "refresh_interval": "0.25s",
+        // Streams are told apart by what they hold from 1 MiB on: those are the ones that are reset first.
+        "buffer_factory_config": { "minimum_account_to_track_power_of_two": 20 },
+        "resource_monitors": [
+            { "name": HEAP, "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig",
+                "max_heap_size_bytes": heap,
+            } },
+            { "name": CONNECTIONS, "typed_config": {
+                "@type":
+                    "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+                "max_active_downstream_connections": connections,
+            } },
+        ],
+        "actions": [
+            { "name": "envoy.overload_actions.shrink_heap", "triggers": at(0.90) },
+            { "name": "envoy.overload_actions.disable_http_keepalive", "triggers": at(0.92) },
+            { "name": "envoy.overload_actions.stop_accepting_requests", "triggers": at(0.95) },
+            { "name": "envoy.overload_actions.reset_high_memory_stream", "triggers": [
+                { "name": HEAP, "scaled": { "scaling_threshold": 0.95, "saturation_threshold": 1.0 } },
+            ] },
+        ],
     })
 }
 
@@ -54,11 +85,15 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn envoy_is_told_its_admin_address_and_where_xds_is() {
+    fn envoy_is_told_its_admin_address_where_xds_is_and_its_bounds() {
         let sockets = Sockets::in_directory(Path::new("/run/kthena"));
-        let value = bootstrap("router-1", "127.0.0.1:9901".parse().unwrap(), &sockets);
+        let capacity = Capacity { heap: 1 << 30, connections: 7 };
+        let value = bootstrap("router-1", "127.0.0.1:9901".parse().unwrap(), &sockets, capacity);
         assert_eq!(value["admin"]["address"]["socket_address"], json!({"address": "127.0.0.1", "port_value": 9901}));
         let endpoint = &value["static_resources"]["clusters"][0]["load_assignment"]["endpoints"][0]["lb_endpoints"][0];
         assert_eq!(endpoint["endpoint"]["address"]["pipe"]["path"], "/run/kthena/xds.sock");
+        let [heap, connections] = [0, 1].map(|at| &value["overload_manager"]["resource_monitors"][at]["typed_config"]);
+        assert_eq!(heap["max_heap_size_bytes"], 1 << 30);
+        assert_eq!(connections["max_active_downstream_connections"], 7);
     }
 }

@@ -10,6 +10,7 @@ mod routes;
 mod servers;
 mod transport;
 
+use crate::bounds::Patience;
 use crate::data_plane::{DataPlane, Listener, Tls};
 use kthena_core::config::{DEFAULT_MAX_REQUEST_BODY_BYTES, DEFAULT_STREAM_IDLE_TIMEOUT};
 use kthena_core::routing::{BackoffClass, Table};
@@ -31,6 +32,8 @@ pub struct Settings {
     pub max_request_body_bytes: u64,
     /// Requests that are silent for this long end.
     pub stream_idle_timeout: Duration,
+    /// How long clients may take.
+    pub patience: Patience,
     /// The scheduling profiles that ModelServers may name.
     pub profiles: Profiles,
     /// Whether answers say which endpoint gave them.
@@ -63,6 +66,7 @@ pub fn compile(resources: &Resources, settings: &Settings) -> DataPlane {
             address: settings.listen,
             exclusive: settings.exclusive,
             tls: settings.tls.clone(),
+            patience: settings.patience,
         }],
         endpoint_header: settings.endpoint_header,
         routes: BackoffClass::ALL.to_vec(),
@@ -86,6 +90,7 @@ impl Default for Settings {
             exclusive: false,
             max_request_body_bytes: DEFAULT_MAX_REQUEST_BODY_BYTES,
             stream_idle_timeout: DEFAULT_STREAM_IDLE_TIMEOUT,
+            patience: Patience::default(),
             profiles: Profiles::default(),
             endpoint_header: false,
             drop_credentials: false,

@@ -1,5 +1,6 @@
 //! What [`crate::compile`] makes of the resources: everything that Envoy and the picker need.
 
+use crate::bounds::Patience;
 use kthena_core::engine::{EngineType, Transport};
 use kthena_core::routing::{BackoffClass, Table};
 use kthena_crds::Problem;
@@ -63,6 +64,9 @@ pub struct Listener {
     /// The certificate that clients are shown; without one they speak plain HTTP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
+    /// How long clients may take.
+    #[serde(skip)]
+    pub patience: Patience,
 }
 
 /// A certificate and its key: two PEM files that Envoy reads, and reads again when they are replaced.

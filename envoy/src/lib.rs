@@ -5,11 +5,13 @@
 //! Envoy must know before it asks.
 
 pub mod bootstrap;
+mod bounds;
 mod compile;
 mod data_plane;
 mod render;
 pub mod xds;
 
+pub use bounds::{Capacity, Patience};
 pub use compile::{PORT, Profiles, SIMULATED_FOR, Settings, compile, port};
 pub use data_plane::{DataPlane, EngineEndpoint, Listener, PickerPool, Tls};
 pub use render::{ACCESS_LOG_FLUSH, Renderer, Sockets, Wiring};

@@ -3,6 +3,7 @@
 //! It is told, never asked: whatever happens here, requests go on. Lines are made here and written by a thread of
 //! their own; what that does not keep up with is lost, and counted.
 
+mod bound;
 mod convert;
 mod counts;
 mod failure;
@@ -10,6 +11,7 @@ mod output;
 mod service;
 mod writer;
 
+pub use bound::Bound;
 pub use counts::Counts;
 pub use output::Output;
 pub use writer::{Format, Writer};
@@ -60,6 +62,8 @@ impl AccessLog {
     }
 
     fn take(&self, entries: Vec<HttpAccessLogEntry>) {
+        // Whatever was asked for: what exceeds a bound may have no path that could be read.
+        entries.iter().filter_map(Bound::of).for_each(|bound| self.counts.exceeded(bound));
         let entries: Vec<_> = entries
             .into_iter()
             .filter(|entry| entry.request.as_ref().is_some_and(|request| is_inference(&request.path)))

@@ -30,6 +30,7 @@ pub struct Picker {
     live: Live,
     decisions: Decisions,
     published: AtomicBool,
+    leaving: AtomicBool,
 }
 
 /// The ways of choosing that the configuration describes.
@@ -76,6 +77,7 @@ impl Picker {
             live: Live::new(),
             decisions: Decisions::new(decisions),
             published: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
         });
         picker.configure(profiles.into());
         picker
@@ -104,9 +106,14 @@ impl Picker {
         self.published.store(true, Ordering::Release);
     }
 
-    /// Whether it was ever told about endpoints.
+    /// Whether it was ever told about endpoints, and is not about to leave.
     pub fn ready(&self) -> bool {
-        self.published.load(Ordering::Acquire)
+        self.published.load(Ordering::Acquire) && !self.leaving.load(Ordering::Acquire)
+    }
+
+    /// Says from now on that it is not ready, and goes on picking.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::Release);
     }
 
     /// Decides for a request; `None` for a target that nobody published.
@@ -306,5 +313,13 @@ mod tests {
         assert!(!picker.ready());
         picker.publish(Pools::default());
         assert!(picker.ready());
+    }
+
+    #[test]
+    fn about_to_leave_it_picks_and_is_not_ready() {
+        let picker = picker(1);
+        picker.leave();
+        assert!(!picker.ready());
+        assert!(picker.pick(&REQUEST, || 0).is_some());
     }
 }

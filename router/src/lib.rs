@@ -1,6 +1,7 @@
 //! The router: manifests in, Envoy's configuration and the picker's endpoints out.
 
 pub mod configuration;
+mod drain;
 pub mod local;
 pub mod log;
 mod options;
@@ -9,6 +10,7 @@ mod run;
 mod serve;
 pub mod source;
 
-pub use options::{AccessLogOptions, Options, TlsOptions, WASM_FILE, find_wasm};
+pub use drain::{Drain, News};
+pub use options::{AccessLogOptions, DrainOptions, Options, TlsOptions, WASM_FILE, find_wasm};
 pub use run::run;
 pub use serve::in_use;

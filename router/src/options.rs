@@ -1,9 +1,11 @@
 //! What the router is started with.
 
 mod access_log;
+mod drain;
 mod tls;
 
 pub use access_log::AccessLogOptions;
+pub use drain::DrainOptions;
 pub use tls::TlsOptions;
 
 use crate::source::endpoints::EngineUrl;
@@ -65,6 +67,10 @@ pub struct Options {
     /// How often engines are asked for their metrics (such as 1s, 500ms).
     #[arg(long, env = "METRICS_SCRAPE_INTERVAL", value_name = "DURATION", default_value = "1s")]
     pub metrics_scrape_interval: String,
+
+    /// What comes before the end.
+    #[command(flatten)]
+    pub drain: DrainOptions,
 
     /// What is said of each request.
     #[command(flatten)]

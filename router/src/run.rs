@@ -1,6 +1,7 @@
 //! The composition: a source, compiled, served to Envoy and to the picker.
 
 use crate::configuration::Configuration;
+use crate::drain::{Drain, News};
 use crate::options::Options;
 use crate::publish::{Publisher, settings};
 use crate::serve::{bind_tcp, bind_unix, grpc};
@@ -21,7 +22,8 @@ use tonic::service::Routes;
 /// How long the access log's last lines may take.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// Runs the router until `shutdown`; `log` is the filter of this process's log.
+/// Runs the router until `shutdown`, and on until its Envoy is drained, where it was told of one; `log` is the
+/// filter of this process's log.
 ///
 /// # Errors
 /// What cannot be started: a manifest path that is not there, a port in use, a configuration that is
@@ -34,6 +36,8 @@ pub async fn run(
     let wiring = options.wiring()?;
     let (configuration, config) = Configuration::open(options.config.clone())?;
     let scrape_interval = options.scrape_interval();
+    let (drain, warnings) = options.drain.settings();
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let settings =
         Settings { exclusive: options.exclusive, tls: options.tls.files()?, ..settings(options.listen, &config) };
     let source = Origin::open(&options)?;
@@ -75,21 +79,34 @@ pub async fn run(
         publisher.expect(&snapshots.borrow());
     }
 
+    let end = end(shutdown, drain, Arc::clone(&picker)).shared();
     let ads = Routes::new(xds::Server::new(cache.clone()).into_service());
     let pages = guard(debug.routes().merge(xds_page(cache)), options.debug);
     let scraping = scrape::follow(Arc::clone(&picker), scrape_interval, Arc::clone(&telemetry.scrape));
     let services = kthena_ext_proc::routes(picker, Arc::clone(&access_log));
     let done = tokio::select! {
-        () = shutdown.clone() => Ok(()),
+        () = end.clone() => Ok(()),
         () = publisher.follow(snapshots) => anyhow::bail!("the source of the objects, or of the configuration, ended"),
         () = scraping => anyhow::bail!("the scraping ended"),
-        done = grpc(xds_socket, ads, shutdown.clone()) => done,
-        done = grpc(picker_socket, services, shutdown.clone()) => done,
+        done = grpc(xds_socket, ads, end.clone()) => done,
+        done = grpc(picker_socket, services, end.clone()) => done,
         done = axum::serve(metrics, telemetry.routes()).into_future() => done.map_err(Into::into),
         done = axum::serve(debug_listener, pages).into_future() => done.map_err(Into::into),
     };
     tokio::task::spawn_blocking(move || access_log.finish(LAST_LINES)).await?;
     done
+}
+
+/// Comes when nobody needs us any more: what is in flight is picked for and counted until then.
+async fn end(shutdown: impl Future<Output = ()>, drain: Option<Drain>, picker: Arc<Picker>) {
+    shutdown.await;
+    let Some(drain) = drain else { return };
+    picker.leave();
+    let say = |news| match news {
+        News::Waiting(..) => tracing::info!("{news}"),
+        news => tracing::warn!("{news}"),
+    };
+    drain.run(say).await;
 }
 
 /// The access log's writer, unless nothing is to be written.

@@ -1,10 +1,11 @@
 //! Everything that can be wrong before anything is started, a line each.
 
 use super::envoy;
+use super::machine;
 use super::ports::{Addresses, reachable};
 use crate::args::UpOptions;
 use kthena_crds::Duration;
-use kthena_router::local::{Compiled, Tls};
+use kthena_router::local::{Capacity, Compiled, Tls};
 use kthena_router::source::endpoints::{EngineUrl, distinct};
 use kthena_router::source::{Directory, Snapshot};
 use kthena_router::{configuration, find_wasm};
@@ -27,6 +28,8 @@ pub struct Checked {
     pub wasm: PathBuf,
     /// Ports that are free.
     pub addresses: Addresses,
+    /// What Envoy may take on.
+    pub capacity: Capacity,
     /// How long requests in flight are waited for at the end.
     pub drain_timeout: std::time::Duration,
 }
@@ -47,6 +50,11 @@ pub fn check(options: &UpOptions) -> Result<Checked, Vec<String>> {
     let wasm = errors.of(find_wasm(options.wasm.clone()));
     let envoy = errors.of(envoy::find(options.envoy.as_deref()));
     let drain_timeout = errors.of(drain_timeout(std::env::var("DRAIN_TIMEOUT").ok()));
+    let found = machine::capacity();
+    let capacity = Capacity {
+        heap: options.envoy_heap.unwrap_or(found.heap),
+        connections: options.max_connections.unwrap_or(found.connections),
+    };
     let UpOptions { listen, metrics, debug, admin, .. } = *options;
     let addresses = Addresses { listen, metrics, debug, admin }.probe();
     let addresses = addresses.map_err(|lines| errors.0.extend(lines)).ok();
@@ -55,7 +63,7 @@ pub fn check(options: &UpOptions) -> Result<Checked, Vec<String>> {
         (Some(config), Some(tls), Some(wasm), Some(envoy), Some(drain_timeout), Some(addresses))
             if errors.0.is_empty() =>
         {
-            Ok(Checked { manifests, tls, config, envoy, wasm, addresses, drain_timeout })
+            Ok(Checked { manifests, tls, config, envoy, wasm, addresses, capacity, drain_timeout })
         }
         _ => Err(errors.0),
     }
@@ -128,6 +136,8 @@ mod tests {
             config: None,
             access_log: None,
             envoy: None,
+            envoy_heap: None,
+            max_connections: None,
             wasm: None,
             simulator: Default::default(),
         }

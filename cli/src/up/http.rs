@@ -1,4 +1,4 @@
-//! The few plain HTTP calls of a run: is Envoy ready, drain it, how many requests are in flight.
+//! The few plain HTTP calls of a run: is Envoy ready, how busy is a simulator.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -28,14 +28,5 @@ impl Http {
     pub fn get(&self, address: SocketAddr, path: &str) -> Result<String, String> {
         let answer = self.0.get(format!("http://{address}{path}")).call();
         answer.and_then(|mut answer| answer.body_mut().read_to_string()).map_err(|error| error.to_string())
-    }
-
-    /// Posts nothing to a path.
-    ///
-    /// # Errors
-    /// As [`Http::get`].
-    pub fn post(&self, address: SocketAddr, path: &str) -> Result<(), String> {
-        let answer = self.0.post(format!("http://{address}{path}")).send_empty();
-        answer.map(drop).map_err(|error| error.to_string())
     }
 }

@@ -1,7 +1,7 @@
 //! The directory of a run: Envoy's bootstrap, sockets, made-up Pods. It goes when the run ends.
 
 use anyhow::{Context, ensure};
-use kthena_router::local::{Sockets, bootstrap};
+use kthena_router::local::{Capacity, Sockets, bootstrap};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -54,9 +54,9 @@ impl RunDir {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn write_bootstrap(&self, admin: SocketAddr) -> anyhow::Result<PathBuf> {
+    pub fn write_bootstrap(&self, admin: SocketAddr, capacity: Capacity) -> anyhow::Result<PathBuf> {
         let path = self.path().join("envoy.json");
-        let bootstrap = bootstrap("kthena-up", admin, &self.sockets());
+        let bootstrap = bootstrap("kthena-up", admin, &self.sockets(), capacity);
         fs::write(&path, bootstrap.to_string()).with_context(|| path.display().to_string())?;
         Ok(path)
     }

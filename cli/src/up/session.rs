@@ -1,7 +1,6 @@
 //! A run, from its first process to its last: what happens on which event.
 
 use super::check::Checked;
-use super::drain;
 use super::envoy;
 use super::event::Event;
 use super::ports::{Addresses, reachable};
@@ -17,6 +16,7 @@ use kthena_crds::Resources;
 use kthena_router::local::{Settings, Sockets, compile, settings};
 use kthena_router::source::endpoints::EngineUrl;
 use kthena_router::source::{Directory, ENDPOINT_API_KEY, Snapshot, watch};
+use kthena_router::{Drain, News};
 use std::collections::BTreeSet;
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -77,7 +77,7 @@ impl Session {
     /// Something cannot be written, or no thread can be had.
     pub fn start(options: &UpOptions, checked: Checked, events: Sender<Event>) -> anyhow::Result<Self> {
         let run_dir = RunDir::new()?;
-        let bootstrap = run_dir.write_bootstrap(checked.addresses.admin)?;
+        let bootstrap = run_dir.write_bootstrap(checked.addresses.admin, checked.capacity)?;
         let mut manifests = options.manifests.clone();
         let fleet = options.simulate.then(|| {
             manifests.push(run_dir.simulated());
@@ -330,8 +330,14 @@ impl Session {
     fn drain(&mut self) -> anyhow::Result<()> {
         self.phase = Phase::Draining;
         let (admin, timeout, events) = (reachable(self.addresses.admin), self.drain_timeout, self.events.clone());
+        // Nobody is told late that this machine's listener closes.
+        let drain = Drain { admin, timeout, linger: Duration::ZERO };
+        let waiter = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         thread::Builder::new().name("drain".to_owned()).spawn(move || {
-            drain::drain(admin, timeout);
+            waiter.block_on(drain.run(|news| match news {
+                News::Waiting(..) => say(&format!("{news}, Ctrl-C again ends them")),
+                news => say(&news.to_string()),
+            }));
             let _ = events.send(Event::Drained);
         })?;
         Ok(())

@@ -2,6 +2,7 @@
 
 use crate::bodies::{Bodies, MODEL, bodies};
 use bytes::Bytes;
+use kthena_e2e::until;
 use std::sync::LazyLock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -54,6 +55,12 @@ async fn an_announced_body_is_refused_before_it_is_sent() {
     let length = connection.read(&mut answer).await.unwrap();
     let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
     assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains(TEXT), "{answer}");
+    until("the refusal to be counted", async || {
+        let page = LIMITED.kthena.metrics().try_get("/metrics").await.ok()?;
+        let line = r#"kthena_router_bound_exceeded_total{reason="body"} "#;
+        page.text().lines().any(|known| known.strip_prefix(line).is_some_and(|count| count != "0")).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

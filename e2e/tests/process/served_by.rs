@@ -23,7 +23,7 @@ async fn the_endpoint_is_the_one_that_served_and_not_the_first_that_was_tried() 
         + &manifests::route("lost", "lost", &[("lost", 100)])
         + &manifests::server("lost", "lost", "")
         + &manifests::pod("gone", "lost", &gone.ip().to_string());
-    let plane = Plane::start_with(&all, |settings| Settings { endpoint_header: true, ..settings }).await;
+    let plane = Plane::start_with(&all, Settings { endpoint_header: true, ..Settings::default() }).await;
     let client = plane.client();
     for first in [dead.at(8000), alive.address()] {
         let picker = plane.picker(Answer::destination(format!("{first},{}", alive.address())));

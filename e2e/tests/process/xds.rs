@@ -7,7 +7,7 @@ use envoy_types::util::pack_any;
 use kthena_crds::Resources;
 use kthena_e2e::{Client, Engine, Loopback, Output, envoy, filter_module, spawn, until};
 use kthena_envoy::xds::{Cache, Resource, Server, TypeStatus};
-use kthena_envoy::{Renderer, Settings, Snapshot, Sockets, Wiring, bootstrap::bootstrap, compile};
+use kthena_envoy::{Capacity, Renderer, Settings, Snapshot, Sockets, Wiring, bootstrap::bootstrap, compile};
 use kthena_simulator::Options;
 use prost::{Message, Name};
 use serde_json::{from_value, json};
@@ -80,7 +80,8 @@ impl Plane {
 
     fn envoy(&self) -> Envoy {
         let config = self.directory.path().join("envoy.json");
-        fs::write(&config, bootstrap("e2e", self.address.at(9901), &self.sockets).to_string()).unwrap();
+        let capacity = Capacity { heap: 4 << 30, connections: 10_000 };
+        fs::write(&config, bootstrap("e2e", self.address.at(9901), &self.sockets, capacity).to_string()).unwrap();
         let output = Output::default();
         let mut child = spawn(&envoy(), |command| {
             command.arg("-c").arg(&config).args(["--use-dynamic-base-id", "--concurrency", "2", "-l", "error"]);

@@ -62,6 +62,8 @@ pub(super) fn engines(authorities: &BTreeSet<&str>) -> Resource {
             circuit_breakers: Some(unlimited()),
             transport_socket_matches: tls::matches(authorities),
             transport_socket: Some(tls::trusts_nobody()),
+            // As clients' connections (see the listener).
+            per_connection_buffer_limit_bytes: uint32(256 << 10),
             typed_extension_protocol_options: HashMap::from([(HTTP_OPTIONS.to_owned(), pack_any(options))]),
             ..Default::default()
         },

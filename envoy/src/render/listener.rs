@@ -1,8 +1,9 @@
 //! LDS: a listener for clients.
 
-use super::{NAME, access_log, ads, duration, filters, replies, secret, socket_address};
+use super::{NAME, access_log, ads, duration, filters, replies, secret, socket_address, uint32};
 use crate::data_plane::Listener as Described;
 use crate::xds::Resource;
+use envoy_types::pb::envoy::config::core::v3::{Http2ProtocolOptions, HttpProtocolOptions};
 use envoy_types::pb::envoy::config::listener::v3::{Filter, FilterChain, Listener, filter};
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3::{
     HttpConnectionManager, Rds, http_connection_manager::RouteSpecifier,
@@ -10,13 +11,25 @@ use envoy_types::pb::envoy::extensions::filters::network::http_connection_manage
 use envoy_types::pb::google::protobuf::BoolValue;
 use envoy_types::util::pack_any;
 use kthena_core::config::DEFAULT_STREAM_IDLE_TIMEOUT;
-use std::time::Duration;
 
-/// How long a stream may be silent that has no route yet; every route has a time of its own.
-const STREAM_IDLE: Duration = DEFAULT_STREAM_IDLE_TIMEOUT;
+/// KiB of a request's headers; 431 beyond. What engines take: uvicorn's parsers end at 64 KiB.
+const HEADERS_KB: u32 = 60;
 
-/// How long a client may take to send its headers.
-const HEADERS: Duration = Duration::from_secs(10);
+/// Headers of a request; 431 beyond. Clients of this API send some twenty.
+const HEADERS_COUNT: u32 = 100;
+
+/// Bytes that wait to be read or written on a connection before the other side is told to wait. Events are small, and a
+/// client that does not read costs this and what the kernel holds. What the filter holds back of a body is bounded
+/// apart from that, by the routes.
+const CONNECTION_BUFFER: u32 = 256 << 10;
+
+/// HTTP/2 streams of a connection. A gateway in front sends many clients' over few connections, so it is far above
+/// what one client has; whoever wants more opens another.
+const STREAMS: u32 = 1000;
+
+/// How much of a body may be under way: at 1 MiB and 50 ms a client sends 20 MB/s.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 8 << 20;
 
 pub(super) fn render(listener: &Described) -> Resource {
     let manager = HttpConnectionManager {
@@ -34,8 +47,22 @@ pub(super) fn render(listener: &Described) -> Resource {
         // A client's own id is what it will look for in the logs, and what engines name their answers by.
         preserve_external_request_id: true,
         always_set_request_id_in_response: true,
-        stream_idle_timeout: duration(STREAM_IDLE),
-        request_headers_timeout: duration(HEADERS),
+        // Of what has no route yet: every route has its own.
+        stream_idle_timeout: duration(DEFAULT_STREAM_IDLE_TIMEOUT),
+        request_headers_timeout: duration(listener.patience.headers),
+        request_timeout: duration(listener.patience.request),
+        max_request_headers_kb: uint32(HEADERS_KB),
+        common_http_protocol_options: Some(HttpProtocolOptions {
+            idle_timeout: duration(listener.patience.connection_idle),
+            max_headers_count: uint32(HEADERS_COUNT),
+            ..Default::default()
+        }),
+        http2_protocol_options: Some(Http2ProtocolOptions {
+            max_concurrent_streams: uint32(STREAMS),
+            initial_stream_window_size: uint32(STREAM_WINDOW),
+            initial_connection_window_size: uint32(CONNECTION_WINDOW),
+            ..Default::default()
+        }),
         ..Default::default()
     };
     (
@@ -43,6 +70,7 @@ pub(super) fn render(listener: &Described) -> Resource {
         Listener {
             name: listener.name.clone(),
             address: Some(socket_address(listener.address)),
+            per_connection_buffer_limit_bytes: uint32(CONNECTION_BUFFER),
             enable_reuse_port: listener.exclusive.then_some(BoolValue { value: false }),
             filter_chains: vec![FilterChain {
                 filters: vec![Filter {
@@ -67,7 +95,8 @@ mod tests {
     /// The rendered `enable_reuse_port`.
     fn reuse_port(exclusive: bool) -> Option<bool> {
         let address = SocketAddr::from(([127, 0, 0, 1], 8080));
-        let rendered = render(&Described { name: "it".to_owned(), address, exclusive, tls: None });
+        let patience = Default::default();
+        let rendered = render(&Described { name: "it".to_owned(), address, exclusive, tls: None, patience });
         let listener: Listener = Message::decode(rendered.body.value.as_slice()).unwrap();
         listener.enable_reuse_port.map(|shared| shared.value)
     }

@@ -4,18 +4,21 @@
 //! reached, none was there, a timeout, a body over the last limit, a dead filter.
 
 use envoy_types::pb::envoy::config::accesslog::v3::{
-    AccessLogFilter, AndFilter, ComparisonFilter, HeaderFilter, ResponseFlagFilter, StatusCodeFilter,
-    access_log_filter::FilterSpecifier, comparison_filter::Op,
+    AccessLogFilter, AndFilter, ComparisonFilter, ExtensionFilter, HeaderFilter, ResponseFlagFilter, StatusCodeFilter,
+    access_log_filter::FilterSpecifier, comparison_filter::Op, extension_filter,
 };
 use envoy_types::pb::envoy::config::core::v3::{
-    DataSource, RuntimeUInt32, SubstitutionFormatString, data_source::Specifier, substitution_format_string::Format,
+    DataSource, HeaderValue, HeaderValueOption, RuntimeUInt32, SubstitutionFormatString, data_source::Specifier,
+    substitution_format_string::Format,
 };
 use envoy_types::pb::envoy::config::route::v3::{HeaderMatcher, header_matcher::HeaderMatchSpecifier};
+use envoy_types::pb::envoy::extensions::access_loggers::filters::cel::v3::ExpressionFilter;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3::{
     LocalReplyConfig, ResponseMapper,
 };
 use envoy_types::pb::envoy::r#type::matcher::v3::{StringMatcher, string_matcher::MatchPattern};
 use envoy_types::pb::google::protobuf::{Struct, UInt32Value, Value, value::Kind};
+use envoy_types::util::pack_any;
 use kthena_core::reply::{Shape, error_type};
 use kthena_core::wire;
 
@@ -35,7 +38,7 @@ struct Case {
     message: &'static str,
 }
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 9] = [
     Case {
         flags: &["UT", "SI", "DT", "UMSDR"],
         picks_only: false,
@@ -87,6 +90,22 @@ const CASES: [Case; 7] = [
     Case {
         flags: &[],
         picks_only: false,
+        when: (Op::Eq, 431),
+        status: None,
+        code: "request_headers_too_large",
+        message: "request headers are too large or too many (%RESPONSE_CODE_DETAILS%)",
+    },
+    Case {
+        flags: &[],
+        picks_only: false,
+        when: (Op::Eq, 408),
+        status: None,
+        code: "request_timeout",
+        message: "request took too long to arrive (%RESPONSE_CODE_DETAILS%)",
+    },
+    Case {
+        flags: &[],
+        picks_only: false,
         when: (Op::Ge, 400),
         status: None,
         code: "bad_request",
@@ -94,9 +113,23 @@ const CASES: [Case; 7] = [
     },
 ];
 
+/// Envoy has no memory left for new requests.
+const OVERLOADED: Case = Case {
+    flags: &[],
+    picks_only: false,
+    when: (Op::Ge, 503),
+    status: Some(503),
+    code: "overloaded",
+    message: "the router is overloaded, try again later",
+};
+
+/// When to try again, in seconds: memory comes free as requests end.
+const OVERLOADED_FOR: &str = "5";
+
 pub(super) fn config() -> LocalReplyConfig {
     let mut mappers = vec![not_ready(), refused()];
     for shape in [Shape::Anthropic, Shape::OpenAi] {
+        mappers.push(overloaded(shape));
         mappers.extend(CASES.iter().map(|case| mapper(case, shape)));
     }
     LocalReplyConfig { mappers, body_format: None }
@@ -123,6 +156,25 @@ fn refused() -> ResponseMapper {
     };
     let filter = all(vec![unmarked(), status_is(Op::Eq, 429)]);
     ResponseMapper { filter: Some(filter), body_format_override: Some(as_it_is), ..Default::default() }
+}
+
+/// Told by its details only: it has no flag, and comes before any filter.
+fn overloaded(shape: Shape) -> ResponseMapper {
+    let expression = "response.code_details == 'overload'".to_owned();
+    let told = filter(FilterSpecifier::ExtensionFilter(ExtensionFilter {
+        name: "envoy.access_loggers.extension_filters.cel".to_owned(),
+        config_type: Some(extension_filter::ConfigType::TypedConfig(pack_any(ExpressionFilter {
+            expression,
+            ..Default::default()
+        }))),
+    }));
+    let mapper = mapper(&OVERLOADED, shape);
+    let header = HeaderValue { key: "retry-after".to_owned(), value: OVERLOADED_FOR.to_owned(), ..Default::default() };
+    ResponseMapper {
+        filter: Some(all(mapper.filter.into_iter().chain([told]).collect())),
+        headers_to_add: vec![HeaderValueOption { header: Some(header), ..Default::default() }],
+        ..mapper
+    }
 }
 
 fn mapper(case: &Case, shape: Shape) -> ResponseMapper {

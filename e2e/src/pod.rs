@@ -1,0 +1,117 @@
+//! The router and an Envoy beside it, started by hand as a pod's two containers are: nobody supervises them.
+
+use crate::{Client, Loopback, Output, envoy, filter_module, router, scratch, spawn, until};
+use kthena_envoy::{Capacity, Sockets, bootstrap::bootstrap};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::net::SocketAddr;
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::Mutex;
+use tempfile::TempDir;
+
+/// The two processes; dropping it kills them.
+#[derive(Debug)]
+pub struct Pod {
+    address: Loopback,
+    router: Mutex<Child>,
+    envoy: Child,
+    /// What the router writes.
+    pub output: Output,
+    _directory: TempDir,
+}
+
+// === impl Pod ===
+
+impl Pod {
+    /// Starts both on these manifests, the router with this environment, and waits until they are ready.
+    ///
+    /// # Panics
+    /// When they cannot be started.
+    pub async fn start(manifests: &str, environment: &[(&str, &str)]) -> Self {
+        let directory = scratch::directory();
+        let file = directory.path().join("all.yaml");
+        fs::write(&file, manifests).expect("a manifest");
+        let address = Loopback::claim(&[8080, 9090, 15000, 9901]);
+        let sockets = Sockets::in_directory(directory.path());
+        let capacity = Capacity { heap: 4 << 30, connections: 10_000 };
+        let config = directory.path().join("envoy.json");
+        fs::write(&config, bootstrap("pod", address.at(9901), &sockets, capacity).to_string()).expect("a bootstrap");
+
+        let output = Output::default();
+        let mut router = spawn(&router(), |command| {
+            command.arg("--manifests").arg(&file).arg("--run-dir").arg(directory.path());
+            command.arg("--wasm").arg(filter_module()).arg("--exclusive");
+            for (flag, port) in [("--listen", 8080), ("--metrics", 9090), ("--debug", 15000), ("--envoy-admin", 9901)] {
+                command.arg(flag).arg(address.at(port).to_string());
+            }
+            command.envs(environment.iter().copied());
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        });
+        output.follow(router.stderr.take().expect("a pipe"));
+        let listens = |socket: &std::path::PathBuf| socket.exists();
+        until("the router's sockets", async || (listens(&sockets.xds) && listens(&sockets.picker)).then_some(())).await;
+        let envoy = spawn(&envoy(), |command| {
+            command.arg("-c").arg(&config).args(["--disable-hot-restart", "--concurrency", "2"]);
+            command.args(["--drain-strategy", "immediate", "--log-level", "error"]);
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        });
+        let pod = Self { address, router: Mutex::new(router), envoy, output, _directory: directory };
+        until("the pod to be ready", async || {
+            let answer = pod.client().try_get("/readyz").await.ok()?;
+            (answer.status == 200).then_some(())
+        })
+        .await;
+        pod
+    }
+
+    /// Where clients send requests.
+    pub fn address(&self) -> SocketAddr {
+        self.address.at(8080)
+    }
+
+    /// A client of the listener.
+    pub fn client(&self) -> Client {
+        Client::new(self.address())
+    }
+
+    /// Asks the router to end, as kubelet does first.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn end_router(&self) {
+        let pid = self.router.lock().expect("nothing panics while it is held").id();
+        signal(pid, Signal::TERM);
+    }
+
+    /// Waits until the router has ended.
+    pub async fn router_ended(&self) -> ExitStatus {
+        until("the end of the router", async || {
+            self.router.lock().expect("nothing panics while it is held").try_wait().expect("the child's state")
+        })
+        .await
+    }
+
+    /// Asks Envoy to end, as kubelet does once the router has.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn end_envoy(&self) {
+        signal(self.envoy.id(), Signal::TERM);
+    }
+}
+
+fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(pid.cast_signed()).expect("a process id is not 0");
+    kill_process(pid, signal).expect("the process takes a signal");
+}
+
+impl Drop for Pod {
+    fn drop(&mut self) {
+        if let Ok(router) = self.router.get_mut() {
+            let _ = router.kill();
+            let _ = router.wait();
+        }
+        let _ = self.envoy.kill();
+        let _ = self.envoy.wait();
+    }
+}
