@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Raised with every change of [`Facts`], [`Usage`], [`Chunks`] or the order of [`Kind`].
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Longer texts of clients are cut, in bytes: an entry must not grow with what a client sends.
 const LONGEST: usize = 1024;
@@ -31,6 +31,8 @@ pub struct Facts {
     pub refusal: Option<(Kind, String)>,
     /// When the filter let the request go, from its start.
     pub forwarded: Option<Duration>,
+    /// Whether its retries were withheld: the ModelServer's budget was spent.
+    pub rationed: bool,
     /// As the engine reported it.
     pub usage: Option<Usage>,
     /// The pace of a streamed answer.

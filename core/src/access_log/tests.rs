@@ -25,6 +25,7 @@ fn entry() -> Entry {
         request_id: "7c1e".into(),
         upstream_status: Some(200),
         upstream_attempts: 2,
+        rationed: false,
         usage: Some(Usage { input: 12, output: 34 }),
         phases: Phases {
             total: Duration::from_micros(150_900),
@@ -164,21 +165,25 @@ fn facts() -> impl Strategy<Value = Facts> {
         (
             proptest::option::of(refusal),
             proptest::option::of(duration()),
+            any::<bool>(),
             proptest::option::of(usage),
             proptest::option::of(chunks()),
         ),
     )
-        .prop_map(|((key, model, model_known, model_route, target), (refusal, forwarded, usage, chunks))| Facts {
-            key,
-            model,
-            model_known,
-            model_route,
-            target,
-            refusal,
-            forwarded,
-            usage,
-            chunks,
-        })
+        .prop_map(
+            |((key, model, model_known, model_route, target), (refusal, forwarded, rationed, usage, chunks))| Facts {
+                key,
+                model,
+                model_known,
+                model_route,
+                target,
+                refusal,
+                forwarded,
+                rationed,
+                usage,
+                chunks,
+            },
+        )
 }
 
 proptest! {
@@ -190,7 +195,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = Facts::decode(&bytes);
-        let _ = Facts::decode(&[&[2], &bytes[..]].concat());
+        let _ = Facts::decode(&[&[3], &bytes[..]].concat());
     }
 
     #[test]

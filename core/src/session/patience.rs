@@ -89,7 +89,8 @@ impl Patience {
         let next = now + pause.max(LEAST);
         let end = self.began + self.timeout;
         // Just before its time is over too, so that what has failed until then is told from what times out.
-        let next = [end.saturating_sub(LEAST), end].into_iter().find(|time| *time > now).map_or(next, |time| next.min(time));
+        let next =
+            [end.saturating_sub(LEAST), end].into_iter().find(|time| *time > now).map_or(next, |time| next.min(time));
         Patient::Until(next)
     }
 

@@ -19,6 +19,7 @@ mod models;
 mod page;
 mod picker;
 mod prefix;
+mod retries;
 mod saturation;
 mod scheduling;
 mod scraping;

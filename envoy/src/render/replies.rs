@@ -35,7 +35,7 @@ struct Case {
     message: &'static str,
 }
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 8] = [
     Case {
         flags: &["UT", "SI", "DT", "UMSDR"],
         picks_only: false,
@@ -67,6 +67,15 @@ const CASES: [Case; 7] = [
         status: Some(503),
         code: "no_available_pods",
         message: "no available pods",
+    },
+    // The filter has given up on a request: it sets no flag, and nobody else answers so.
+    Case {
+        flags: &[],
+        picks_only: false,
+        when: (Op::Eq, 504),
+        status: None,
+        code: "timeout",
+        message: "request to pod timed out",
     },
     Case {
         flags: &[],

@@ -32,6 +32,7 @@ pub struct Asked {
     prefix: Vec<u64>,
     tokens: u32,
     key: Option<u64>,
+    rationed: bool,
 }
 
 impl Asked {
@@ -54,6 +55,7 @@ impl Asked {
             target: self.target,
             model: self.model,
             tokens: self.tokens,
+            rationed: self.rationed,
             decision,
         }
     }
@@ -84,6 +86,7 @@ pub fn asked(message: &ProcessingRequest) -> Option<Asked> {
             wire::PREFIX_CHAIN => asked.prefix = prefix::decode(&value(header)).unwrap_or_default(),
             wire::TOKENS => asked.tokens = tokens(&value(header)),
             wire::KEY => asked.key = u64::from_str_radix(&value(header), 16).ok(),
+            wire::RETRIES => asked.rationed = value(header) == wire::RATIONED,
             REQUEST_ID => asked.request_id = value(header),
             _ => {}
         }
