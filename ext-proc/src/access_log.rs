@@ -83,7 +83,7 @@ impl AccessLog {
 }
 
 /// What scheduling learns of a request's end. Who answered after others had failed is not blamed for their time.
-fn ended<'a>(entry: &Entry, address: Option<&'a str>) -> Ended<'a> {
+fn ended<'a>(entry: &'a Entry, address: Option<&'a str>) -> Ended<'a> {
     let alone = entry.upstream_attempts <= 1;
     let chunks = entry.chunks.as_ref().filter(|_| alone);
     let between = |chunks: &Chunks| {
@@ -94,6 +94,8 @@ fn ended<'a>(entry: &Entry, address: Option<&'a str>) -> Ended<'a> {
     };
     Ended {
         key: (entry.key != 0).then_some(entry.key),
+        target: entry.model_server(),
+        attempts: entry.upstream_attempts,
         address,
         status: entry.status,
         ttft: chunks.map(|chunks| chunks.first.saturating_sub(entry.phases.request)),

@@ -1,5 +1,6 @@
 //! What is known of one engine.
 
+use super::ejection::Health;
 use super::prefill::Prefill;
 use super::{Ended, Seen};
 use crate::engine::{Model, Observation};
@@ -22,6 +23,7 @@ pub(super) struct Engine {
     tpot: Ewma,
     duration: Ewma,
     pub(super) prefill: Prefill,
+    pub(super) health: Health,
 }
 
 // === impl Engine ===
@@ -30,12 +32,14 @@ impl Engine {
     /// What plugins see; `matched` is the share of the prompt that its cache holds.
     pub(super) fn candidate(&self, matched: f64, routers: f64, now: Duration) -> Candidate<'_> {
         let models = self.models.as_deref().map(Vec::as_slice);
-        Candidate { matched, models, lora: Some(&self.lora), ..Candidate::from(self.load(routers, now)) }
+        let ejected = self.health.out_until(now).is_some();
+        Candidate { matched, ejected, models, lora: Some(&self.lora), ..Candidate::from(self.load(routers, now)) }
     }
 
     pub(super) fn seen(&self, now: Duration) -> Seen {
         let Endpoint { address, pod } = self.endpoint.clone();
-        Seen { address, pod, load: self.load(0.0, now), models: self.models.clone() }
+        let ejected = self.health.out_until(now).map(|until| until.saturating_sub(now));
+        Seen { address, pod, load: self.load(0.0, now), models: self.models.clone(), ejected }
     }
 
     fn load(&self, routers: f64, now: Duration) -> Load {
@@ -141,6 +145,7 @@ impl Default for Engine {
             tpot: Ewma::default(),
             duration: Ewma::default(),
             prefill: Prefill::default(),
+            health: Health::default(),
         }
     }
 }

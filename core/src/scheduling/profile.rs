@@ -12,6 +12,9 @@ use std::time::Duration;
 /// What the built-in rule is called in verdicts: an engine asleep answers health checks and no request.
 pub const ASLEEP: &str = "asleep";
 
+/// What verdicts call it that an endpoint failed lately.
+pub const EJECTED: &str = "ejected";
+
 /// A step of a decision that has just ended, for whoever holds a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lap {
@@ -64,13 +67,16 @@ impl Profile {
         if dropped_by == ASLEEP {
             return Some("its engine is asleep and another one is awake".to_owned());
         }
+        if dropped_by == EJECTED {
+            return Some("it failed lately and is left out for a while".to_owned());
+        }
         self.filters.iter().find(|filter| filter.name() == dropped_by).map(|filter| filter.reason())
     }
 
     /// Chooses among `endpoints`; `candidates` says of each, in their order, what is known.
     ///
     /// Before the filters, endpoints asleep go ([`ASLEEP`]) while there is one awake, even if the filters will
-    /// drop that one; when all sleep, all stay.
+    /// drop that one; when all sleep, all stay. Of those awake, the ejected go ([`EJECTED`]) while there is another.
     ///
     /// When every endpoint was dropped the decision lists no pick and is [`Decision::saturated`].
     pub fn decide(
@@ -96,6 +102,11 @@ impl Profile {
         let any_awake = candidates.iter().any(|candidate| !candidate.load.asleep());
         let mut keep: Vec<bool> = candidates.iter().map(|candidate| !(any_awake && candidate.load.asleep())).collect();
         dropped(&mut verdicts, &keep, ASLEEP);
+        // Where the others sleep, one that failed lately is the best that there is.
+        if candidates.iter().zip(&keep).any(|(candidate, keep)| *keep && !candidate.ejected) {
+            candidates.iter().zip(&mut keep).for_each(|(candidate, keep)| *keep &= !candidate.ejected);
+            dropped(&mut verdicts, &keep, EJECTED);
+        }
         lap(Lap::Start);
         let mut emptied_by = None;
         for filter in &self.filters {

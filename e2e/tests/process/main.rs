@@ -6,6 +6,7 @@ mod access_log;
 mod bodies;
 mod configuration;
 mod debug;
+mod ejection;
 mod endpoint;
 mod endurance;
 mod engines;
