@@ -18,8 +18,8 @@ mod together;
 pub use dispatch::{Dispatch, Ended};
 
 use crate::engine::{Model, Observation};
-use crate::prefix::Index;
-use crate::scheduling::{Candidate, Decision, Endpoint, Lap, Load, MAX_PICKS, Profile, Random, Request, Snapshot};
+use crate::prefix::{Blocks, Index};
+use crate::scheduling::{Decision, Endpoint, Known, Lap, Load, MAX_PICKS, Profile, Random, Request, Snapshot};
 use dispatch::{Pending, Sent};
 use ejection::{Answers, spare};
 use engine::Engine;
@@ -30,6 +30,9 @@ use together::Together;
 
 /// The place of an endpoint in the fleet; another one may have it later.
 pub type Slot = u32;
+
+/// So many lists of models are looked through for one alike.
+const ALIKE: usize = 64;
 
 /// All engines, and the pools that they serve.
 #[derive(Debug, Default)]
@@ -43,6 +46,8 @@ pub struct Fleet {
     /// Whose cache holds which prompt.
     index: Index,
     together: Together,
+    /// Endpoints that were ejected and have not served since; most often none.
+    unwell: Vec<Slot>,
     /// Whose measurements were looked at last.
     turn: usize,
     /// How many hashes of the prompt at hand each engine holds, by slot.
@@ -135,6 +140,7 @@ impl Fleet {
         }
         let pool = self.pools.get(request.target)?;
         let blocks = profile.prefix().map(|arguments| arguments.blocks).filter(|_| !request.prefix.is_empty());
+        let out = self.out_of(pool, now);
         let matches = &mut self.matches;
         matches.clear();
         if blocks.is_some() {
@@ -142,31 +148,34 @@ impl Fleet {
             self.index.matches(request.prefix, matches);
         }
         let per_byte = blocks.map_or(0.0, |blocks| 1.0 / blocks.covered(request.prefix.len()).max(1) as f64);
-        let share = |slot: &Slot| match (blocks, matches.get(*slot as usize)) {
-            (Some(_), Some(hashes)) if usize::from(*hashes) == request.prefix.len() => 1.0,
-            (Some(blocks), Some(hashes @ 1..)) => blocks.covered(usize::from(*hashes)) as f64 * per_byte,
-            _ => 0.0,
+        // Whoever has the same of a prompt comes often: what all begin with.
+        let mut last = (0, 0.0);
+        let mut share = |slot: &Slot| {
+            let hashes = matches.get(*slot as usize).copied().unwrap_or(0);
+            if hashes != last.0 {
+                let covered = |blocks: Blocks| blocks.covered(usize::from(hashes)) as f64 * per_byte;
+                let whole = usize::from(hashes) == request.prefix.len();
+                last = (hashes, if whole { 1.0 } else { blocks.map_or(0.0, covered) });
+            }
+            last.1
         };
         let engines = || pool.slots.iter().filter_map(|slot| Some((slot, self.engines.get(*slot as usize)?)));
-        let routers = self.together.routers();
-        let candidate = |(slot, engine)| Engine::candidate(engine, share(slot), routers, now);
-        let mut candidates: Vec<Candidate<'_>> = Vec::with_capacity(pool.slots.len());
-        candidates.extend(engines().map(candidate));
-        if candidates.iter().any(|candidate| candidate.ejected) {
-            let engine = |index: usize| self.engines.get(*pool.slots.get(index)? as usize);
-            spare(&mut candidates, |index| {
-                engine(index).and_then(|engine| engine.health.out_until(now)).unwrap_or_default()
-            });
-        }
-        let decision = profile.decide_by_laps(request, &pool.endpoints, &candidates, random, lap);
-        let best = candidates.iter().map(|candidate| candidate.matched).fold(0.0, f64::max);
-        let first =
-            decision.picks.first().and_then(|pick| Some((*pool.slots.get(*pick)?, candidates.get(*pick)?.matched)));
+        let (routers, seconds) = (self.together.routers(), now.as_secs_f64());
+        let mut loads: Vec<Load> = Vec::with_capacity(pool.slots.len());
+        loads.extend(engines().map(|(_, engine)| engine.load(routers, seconds)));
+        let known = engines().enumerate().map(|(index, (slot, engine))| Known {
+            ejected: !out.is_empty() && out.binary_search(&index).is_ok(),
+            ..engine.known(share(slot))
+        });
+        let decision = profile.decide_by_laps(request, &pool.endpoints, loads, known, random, lap);
+        let best = decision.verdicts.iter().map(|verdict| verdict.matched).fold(0.0, f64::max);
+        let first = decision.picks.first();
+        let first = first.and_then(|pick| Some((*pool.slots.get(*pick)?, decision.verdicts.get(*pick)?.matched)));
         let (mut dispatch, mut evicted) = (None, 0);
         if let Some((slot, matched)) = first {
             let tokens = f64::from(request.tokens) * (1.0 - matched);
             if let Some(engine) = self.engines.get_mut(slot as usize) {
-                engine.begin(request, tokens, now);
+                engine.begin(request, tokens, seconds);
                 engine.health.sent(now);
                 self.in_flight += 1;
             }
@@ -239,6 +248,9 @@ impl Fleet {
 
     /// An engine listed its models.
     pub fn list(&mut self, address: &str, models: Arc<Vec<Model>>) {
+        // Replicas list the same: one list for all of them is read faster than one for each.
+        let others = self.engines.iter().filter_map(|engine| engine.models.as_ref());
+        let models = others.take(ALIKE).find(|others| **others == models).map_or(models, Arc::clone);
         let slot = self.by_address.get(address).copied();
         if let Some(engine) = slot.and_then(|slot| self.engines.get_mut(slot as usize)) {
             engine.models = Some(models);
@@ -268,17 +280,19 @@ impl Fleet {
     fn answered(&mut self, last: Option<Slot>, ended: &Ended<'_>, now: Duration) {
         let Some(engine) = last.and_then(|slot| self.engines.get_mut(slot as usize)) else { return };
         let answers = ended.target.and_then(|target| self.pools.get_mut(target)).map(|pool| &mut pool.answers);
+        let mut ejected = false;
         if ended.failed() {
-            engine.health.failed(now);
+            ejected = engine.health.failed(now);
         } else if ended.served() {
             answers.into_iter().for_each(|answers| answers.served += 1);
             engine.health.served(now);
         } else if let (true, Some(answers)) = (ended.refused(), answers) {
             answers.refused += 1;
-            engine.health.refused(*answers, now);
+            ejected = engine.health.refused(*answers, now);
         } else if ended.status >= 300 {
             engine.health.answered(now);
         }
+        self.tell(last.filter(|_| ejected));
     }
 
     /// Whoever was tried before the last one failed: nothing else is tried again. Envoy walks the list of picks, unless
@@ -290,10 +304,29 @@ impl Fleet {
             return;
         }
         for slot in sent.picks.iter().take(failed).flatten() {
-            if let Some(engine) = self.engines.get_mut(*slot as usize) {
-                engine.health.failed(now);
+            if self.engines.get_mut(*slot as usize).is_some_and(|engine| engine.health.failed(now)) {
+                self.tell(Some(*slot));
             }
         }
+    }
+
+    /// Keeps the list of those that are unwell, to which one may come.
+    fn tell(&mut self, ejected: Option<Slot>) {
+        let engines = &self.engines;
+        self.unwell.retain(|slot| engines.get(*slot as usize).is_some_and(|engine| engine.health.is_unwell()));
+        if let Some(slot) = ejected.filter(|slot| !self.unwell.contains(slot)) {
+            self.unwell.push(slot);
+        }
+    }
+
+    /// Who of a pool is left out, by sorted indexes.
+    fn out_of(&self, pool: &Pool, now: Duration) -> Vec<usize> {
+        if self.unwell.is_empty() {
+            return Vec::new();
+        }
+        let until = |slot: &Slot| self.engines.get(*slot as usize)?.health.out_until(now);
+        let out = (0..).zip(&pool.slots).filter_map(|(index, slot)| Some((index, until(slot)?)));
+        spare(out.collect(), pool.slots.len())
     }
 
     /// Endpoints that are left out, as they failed lately, and for how long; in no order.

@@ -6,6 +6,7 @@
 
 mod candidate;
 mod decision;
+mod dropped;
 mod filter;
 mod headroom;
 mod load;
@@ -17,7 +18,7 @@ mod profile;
 mod scorer;
 mod tuning;
 
-pub use candidate::{Candidate, Endpoint, Request};
+pub use candidate::{Candidate, Endpoint, Known, Request};
 pub use decision::{Decision, Saturated, Verdict};
 pub use filter::{DEFAULT_MAX_WAITING, Filter, MaxWaiting, ServesModel};
 pub use load::{Load, Signals, Snapshot};

@@ -1,6 +1,6 @@
 use super::*;
 use crate::prefix::Blocks;
-use crate::scheduling::{Candidate, Endpoint, Load, PrefixArguments, Request, Signals};
+use crate::scheduling::{Endpoint, Load, PrefixArguments, Request, Signals};
 
 fn parse(json: &str) -> Result<RouterConfiguration, String> {
     serde_json::from_str(json).map_err(|error| error.to_string())
@@ -47,8 +47,7 @@ fn picked(arguments: &str, waiting: u32) -> (bool, Vec<String>) {
     let signals = Signals { waiting: Some(waiting), ..Signals::default() };
     let load = Load { signals: Some(signals), ..Load::default() };
     let endpoints = [Endpoint { address: "a:1".into(), pod: "ns/a".into() }].into();
-    let candidates = [Candidate::from(load)];
-    let decision = compiled.profile.decide(&Request::default(), &endpoints, &candidates, &mut || 0);
+    let decision = compiled.profile.decide(&Request::default(), &endpoints, vec![load], [], &mut || 0);
     (!decision.picks.is_empty(), compiled.problems)
 }
 

@@ -11,7 +11,7 @@
 //! However many fail, half of a pool stays in ([`spare`]): what fails everywhere is no endpoint's fault, and all of the load
 //! on a few would bring those down.
 
-use crate::scheduling::Candidate;
+use std::cmp::Reverse;
 use std::time::Duration;
 
 /// Failures in a row that eject.
@@ -74,6 +74,11 @@ impl Health {
         let out = self.out?;
         let end = out.trial.map_or(out.until, |trial| trial.saturating_add(TRIAL));
         (now < end).then_some(end)
+    }
+
+    /// Whether it was ejected and has not served since.
+    pub(super) fn is_unwell(&self) -> bool {
+        self.out.is_some()
     }
 
     /// A request was sent there.
@@ -144,20 +149,13 @@ impl Health {
     }
 }
 
-/// Lets those of the ejected in again that are too many: half of a pool, rounded up, stays in. Those go first that are out
-/// for the shortest time. `until` says of each candidate until when it is out.
-pub(super) fn spare(candidates: &mut [Candidate<'_>], until: impl Fn(usize) -> Duration) {
-    let mut out: Vec<usize> = (0..).zip(&*candidates).filter(|(_, one)| one.ejected).map(|(index, _)| index).collect();
-    let too_many = out.len().saturating_sub(candidates.len() / 2);
-    if too_many == 0 {
-        return;
-    }
-    out.sort_by_key(|index| until(*index));
-    for index in out.into_iter().take(too_many) {
-        if let Some(candidate) = candidates.get_mut(index) {
-            candidate.ejected = false;
-        }
-    }
+/// Which of those that are `out`, with the time until which they are, stay out of a pool of that size: half of it at the
+/// most, those that are out the longest. Endpoints go by their indexes, sorted.
+pub(super) fn spare(mut out: Vec<(usize, Duration)>, size: usize) -> Vec<usize> {
+    out.sort_by_key(|(_, until)| Reverse(*until));
+    let mut out: Vec<_> = out.into_iter().take(size / 2).map(|(index, _)| index).collect();
+    out.sort_unstable();
+    out
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::prefill::Prefill;
 use super::{Ended, Seen};
 use crate::engine::{Model, Observation};
 use crate::latency::Ewma;
-use crate::scheduling::{Candidate, Endpoint, Load, LoraSlots, Request, Snapshot};
+use crate::scheduling::{Endpoint, Known, Load, LoraSlots, Request, Snapshot};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,20 +29,19 @@ pub(super) struct Engine {
 // === impl Engine ===
 
 impl Engine {
-    /// What plugins see; `matched` is the share of the prompt that its cache holds.
-    pub(super) fn candidate(&self, matched: f64, routers: f64, now: Duration) -> Candidate<'_> {
-        let models = self.models.as_deref().map(Vec::as_slice);
-        let ejected = self.health.out_until(now).is_some();
-        Candidate { matched, ejected, models, lora: Some(&self.lora), ..Candidate::from(self.load(routers, now)) }
+    /// What plugins know of it beside its load; `matched` is the share of the prompt that its cache holds.
+    pub(super) fn known(&self, matched: f64) -> Known<'_> {
+        Known { matched, ejected: false, models: self.models.as_deref().map(Vec::as_slice), lora: Some(&self.lora) }
     }
 
     pub(super) fn seen(&self, now: Duration) -> Seen {
         let Endpoint { address, pod } = self.endpoint.clone();
         let ejected = self.health.out_until(now).map(|until| until.saturating_sub(now));
-        Seen { address, pod, load: self.load(0.0, now), models: self.models.clone(), ejected }
+        Seen { address, pod, load: self.load(0.0, now.as_secs_f64()), models: self.models.clone(), ejected }
     }
 
-    fn load(&self, routers: f64, now: Duration) -> Load {
+    /// What it is doing at that time, in seconds, where so many routers do as we do.
+    pub(super) fn load(&self, routers: f64, now: f64) -> Load {
         // Nothing is computed for a request that has ended.
         let prefill = self.prefill.backlog(now).min(self.tokens as f64);
         Load { prefill, routers, ..self.load }
@@ -56,7 +55,7 @@ impl Engine {
     }
 
     /// A request is on its way, of whose prompt `compute` tokens are not in its cache.
-    pub(super) fn begin(&mut self, request: &Request<'_>, compute: f64, now: Duration) {
+    pub(super) fn begin(&mut self, request: &Request<'_>, compute: f64, now: f64) {
         self.prefill.send(compute, self.tokens as f64, now);
         self.count(self.load.in_flight.saturating_add(1), self.tokens + u64::from(request.tokens));
         self.send(request.model);

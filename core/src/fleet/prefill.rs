@@ -21,8 +21,8 @@ const LEAST_TOKENS: f64 = 64.0;
 /// The backlog of one engine.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Prefill {
-    /// Tokens, at that time.
-    backlog: (f64, Duration),
+    /// Tokens, at that time in seconds.
+    backlog: (f64, f64),
     /// Tokens a second.
     rate: Option<f64>,
 }
@@ -30,18 +30,18 @@ pub(super) struct Prefill {
 // === impl Prefill ===
 
 impl Prefill {
-    /// Tokens still to be computed.
-    pub(super) fn backlog(&self, now: Duration) -> f64 {
+    /// Tokens still to be computed at that time, in seconds.
+    pub(super) fn backlog(&self, now: f64) -> f64 {
         let (tokens, at) = self.backlog;
         if tokens == 0.0 {
             return 0.0;
         }
-        (tokens - now.saturating_sub(at).as_secs_f64() * self.rate.unwrap_or(USUAL)).max(0.0)
+        (tokens - (now - at).max(0.0) * self.rate.unwrap_or(USUAL)).max(0.0)
     }
 
     /// A prompt of so many tokens that are to be computed is on its way, behind those in flight: more than theirs is
     /// not computed, whatever was sent and refused or given up since.
-    pub(super) fn send(&mut self, tokens: f64, in_flight: f64, now: Duration) {
+    pub(super) fn send(&mut self, tokens: f64, in_flight: f64, now: f64) {
         self.backlog = (self.backlog(now).min(in_flight) + tokens, now);
     }
 
@@ -68,18 +68,18 @@ mod tests {
     fn what_was_sent_is_computed_one_after_the_other() {
         let mut prefill = Prefill::default();
         prefill.observe(1000.0, seconds(1.0));
-        prefill.send(1000.0, 0.0, seconds(0.0));
-        prefill.send(500.0, 1000.0, seconds(0.5));
-        let left: Vec<_> = [0.5, 1.0, 1.5, 9.0].map(|at| prefill.backlog(seconds(at))).into();
+        prefill.send(1000.0, 0.0, 0.0);
+        prefill.send(500.0, 1000.0, 0.5);
+        let left: Vec<_> = [0.5, 1.0, 1.5, 9.0].map(|at| prefill.backlog(at)).into();
         assert_eq!(left, [1000.0, 500.0, 0.0, 0.0]);
     }
 
     #[test]
     fn a_huge_prompt_that_was_refused_leaves_no_backlog_to_those_behind_it() {
         let mut prefill = Prefill::default();
-        prefill.send(16e6, 0.0, seconds(0.0));
-        prefill.send(100.0, 0.0, seconds(0.01));
-        assert_eq!(prefill.backlog(seconds(0.01)), 100.0);
+        prefill.send(16e6, 0.0, 0.0);
+        prefill.send(100.0, 0.0, 0.01);
+        assert_eq!(prefill.backlog(0.01), 100.0);
     }
 
     #[test]

@@ -13,15 +13,9 @@ pub struct Endpoint {
     pub pod: Arc<str>,
 }
 
-/// What of an endpoint the plugins may look at.
+/// What is known of an endpoint beside its load.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Candidate<'a> {
-    /// What it is doing now.
-    pub load: Load,
-    /// [`Load::requests`], worked out once.
-    pub(crate) requests: u32,
-    /// [`Load::work`], worked out once.
-    pub(crate) work: f64,
+pub struct Known<'a> {
     /// Share of the request's prompt that it has in its KV cache as far as we know, in [0, 1].
     pub matched: f64,
     /// Whether it failed lately and is left out while another one may serve.
@@ -30,6 +24,19 @@ pub struct Candidate<'a> {
     pub models: Option<&'a [Model]>,
     /// The adapters in its slots.
     pub lora: Option<&'a LoraSlots>,
+}
+
+/// What of an endpoint the plugins may look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
+    /// What it is doing now.
+    pub load: &'a Load,
+    /// [`Load::requests`], worked out once.
+    pub(crate) requests: u32,
+    /// [`Load::work`], worked out once.
+    pub(crate) work: f64,
+    /// Of the prompt, the models and the adapters.
+    pub known: Known<'a>,
 }
 
 /// What of a request the plugins may look at.
@@ -47,17 +54,21 @@ pub struct Request<'a> {
 
 // === impl Candidate ===
 
-impl From<Load> for Candidate<'_> {
-    /// An endpoint of which no more is known.
-    fn from(load: Load) -> Self {
+impl<'a> Candidate<'a> {
+    /// An endpoint of which that is known.
+    pub fn new(load: &'a Load, known: Known<'a>) -> Self {
         let requests = load.requests();
-        Self { load, requests, work: load.work_with(requests), ..Self::default() }
+        Self { load, requests, work: load.work_with(requests), known }
     }
-}
 
-impl Candidate<'_> {
+    /// An idle endpoint of which that is known.
+    #[cfg(test)]
+    pub(crate) fn idle(known: Known<'a>) -> Self {
+        Self::new(Box::leak(Box::default()), known)
+    }
+
     /// Whether it lists a model or adapter of that name; `None` when it never said.
     pub fn lists(&self, name: &str) -> Option<bool> {
-        self.models.map(|models| models.iter().any(|model| model.id == name))
+        self.known.models.map(|models| models.iter().any(|model| model.id == name))
     }
 }

@@ -1,6 +1,6 @@
 //! What was decided, and why.
 
-use super::{Candidate, EJECTED, Endpoint, Load, MAX_PICKS};
+use super::{EJECTED, Endpoint, Load, MAX_PICKS};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +11,11 @@ pub struct Decision {
     pub scorers: Arc<[(&'static str, f64)]>,
     /// Those that were looked at.
     pub endpoints: Arc<[Endpoint]>,
+    /// What each was judged by, in their order.
+    pub loads: Vec<Load>,
     /// One for every endpoint, in their order.
     pub verdicts: Vec<Verdict>,
-    /// As many for every endpoint as there are scorers; see [`Decision::scores`].
+    /// One scorer after the other, as many as there are endpoints from each; see [`Decision::scores`].
     pub(super) scores: Vec<f64>,
     /// Indexes into `endpoints`: the first try, then the retries.
     pub picks: Vec<usize>,
@@ -33,13 +35,11 @@ pub struct Saturated {
 /// What became of one endpoint.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict {
-    /// What it was judged by.
-    pub load: Load,
-    /// Share of the prompt in its cache, in [0, 1] ([`Candidate::matched`]).
+    /// Share of the prompt in its cache, in [0, 1] ([`super::Known::matched`]).
     pub matched: f64,
     /// The filter that dropped it, if one did, or [`super::ASLEEP`].
     pub dropped_by: Option<&'static str>,
-    /// Whether it was scored. What was dropped is not, unless it is ranked all the same ([`super::Profile::decide`]).
+    /// Whether it was scored: what was dropped is not.
     pub scored: bool,
     /// The weighted sum of its scores.
     pub total: f64,
@@ -58,13 +58,11 @@ impl Decision {
         self.verdicts.iter().any(|verdict| verdict.dropped_by.is_some_and(|by| by != EJECTED))
     }
 
-    /// Scores of an endpoint in [0, 1], one a scorer; empty where it was not scored.
-    pub fn scores(&self, endpoint: usize) -> &[f64] {
-        let count = self.scorers.len();
-        if !self.verdicts.get(endpoint).is_some_and(|verdict| verdict.scored) {
-            return &[];
-        }
-        self.scores.get(endpoint * count..(endpoint + 1) * count).unwrap_or_default()
+    /// Scores of an endpoint in [0, 1], one a scorer; none where it was not scored.
+    pub fn scores(&self, endpoint: usize) -> impl Iterator<Item = f64> {
+        let scored = self.verdicts.get(endpoint).is_some_and(|verdict| verdict.scored);
+        let columns = self.scores.chunks_exact(self.verdicts.len().max(1)).filter(move |_| scored);
+        columns.filter_map(move |column| column.get(endpoint).copied())
     }
 
     /// The value of [`crate::wire::DESTINATION`]: addresses in order, separated by commas.
@@ -90,10 +88,21 @@ fn joined<'a>(addresses: impl Iterator<Item = &'a Arc<str>>) -> String {
     value
 }
 
-// === impl Verdict ===
+// === impl Saturated ===
 
-impl Verdict {
-    pub(super) fn of(candidate: &Candidate<'_>) -> Self {
-        Self { load: candidate.load, matched: candidate.matched, dropped_by: None, scored: false, total: 0.0 }
+impl Saturated {
+    /// Nobody may serve; it is worth to ask again once the shortest queue of an engine that is awake has a place.
+    ///
+    /// A queue of w behind r that run, each taking d seconds, moves up by one every d / r. Without figures, or with
+    /// figures that say less, a second; a minute at the most.
+    pub(super) fn new(by: &'static str, loads: &[Load]) -> Self {
+        let wait = |load: &Load| {
+            let running = f64::from(load.signals?.running?.max(1));
+            Some(f64::from(load.waiting()?) * load.duration? / running)
+        };
+        let awake = loads.iter().filter(|load| !load.asleep());
+        let shortest = awake.filter_map(wait).min_by(f64::total_cmp).unwrap_or(1.0);
+        // An engine must not be asked for before its next scrape says more.
+        Self { by, retry_after: Duration::from_secs(shortest.ceil().clamp(1.0, 60.0) as u64) }
     }
 }

@@ -10,7 +10,8 @@ use super::{Candidate, Load};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Headroom {
     requests: u64,
-    others: f64,
+    /// 1 for each of the others; infinite for an endpoint alone.
+    share: f64,
     least: u32,
     shortest: u32,
 }
@@ -23,9 +24,9 @@ impl Headroom {
         let requests = || candidates.iter().map(|candidate| candidate.requests);
         Self {
             requests: requests().map(u64::from).sum(),
-            others: candidates.len().saturating_sub(1) as f64,
+            share: 1.0 / candidates.len().saturating_sub(1) as f64,
             least: requests().min().unwrap_or(0),
-            shortest: candidates.iter().map(|candidate| queue(&candidate.load)).min().unwrap_or(0),
+            shortest: candidates.iter().map(|candidate| queue(candidate.load)).min().unwrap_or(0),
         }
     }
 
@@ -38,10 +39,10 @@ impl Headroom {
     /// let one endpoint that everybody shuns, a slow one, end all affinity. Where all queue alike it counts in full:
     /// there is no better place, and what a cache saves shortens every queue.
     pub(super) fn of(&self, candidate: &Candidate<'_>) -> f64 {
-        if self.others == 0.0 {
+        if self.share.is_infinite() {
             return 1.0;
         }
-        let load = &candidate.load;
+        let load = candidate.load;
         let queued = match queue(load).saturating_sub(self.shortest) {
             0 => 1.0,
             longer => {
@@ -51,7 +52,7 @@ impl Headroom {
         };
 
         let requests = candidate.requests;
-        let mean = self.requests.saturating_sub(requests.into()) as f64 / self.others;
+        let mean = self.requests.saturating_sub(requests.into()) as f64 * self.share;
         let room = mean + f64::from(self.least) + ROOM;
         if f64::from(requests) <= room {
             return queued;
@@ -68,6 +69,7 @@ fn queue(load: &Load) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scheduling::Known;
     use crate::scheduling::Signals;
     use proptest::prelude::*;
 
@@ -78,7 +80,7 @@ mod tests {
     }
 
     fn headroom(loads: &[Load]) -> Vec<f64> {
-        let candidates: Vec<_> = loads.iter().map(|&load| Candidate::from(load)).collect();
+        let candidates: Vec<_> = loads.iter().map(|load| Candidate::new(load, Known::default())).collect();
         let headroom = Headroom::among(&candidates);
         candidates.iter().map(|candidate| headroom.of(candidate)).collect()
     }

@@ -72,8 +72,8 @@ impl Load {
     /// Other routers see the same page and do as we do: where there are four, the endpoint that looked idle gets four
     /// times what we send it. Each corrected by its own share alone, they overshoot together, and back again.
     pub fn requests(&self) -> u32 {
-        let signals = self.signals.unwrap_or_default();
-        let said = signals.running.unwrap_or(0).saturating_add(signals.waiting.unwrap_or(0));
+        let counts = |signals: &Signals| signals.running.unwrap_or(0).saturating_add(signals.waiting.unwrap_or(0));
+        let said = self.signals.as_ref().map_or(0, counts);
         self.in_flight.max(self.since(said, self.routers.max(1.0)))
     }
 
@@ -96,7 +96,7 @@ impl Load {
     /// nobody knows how much more the engine takes at once, so none is made up; nor of what others may have sent, as
     /// requests are refused by this figure.
     pub fn waiting(&self) -> Option<u32> {
-        let waiting = self.signals?.waiting?;
+        let waiting = self.signals.as_ref()?.waiting?;
         Some(if waiting == 0 { 0 } else { self.since(waiting, 1.0) })
     }
 
@@ -106,15 +106,25 @@ impl Load {
     /// the engine's own share ([`Load::kv_cache_per_token`]) is not known. Without the correction all requests between
     /// two scrapes go to one endpoint, the one that was the emptiest.
     pub fn kv_cache_usage(&self, per_token: f64) -> Option<f64> {
-        let usage = self.signals?.kv_cache_usage?;
+        let usage = self.signals.as_ref()?.kv_cache_usage?;
+        if self.tokens == self.then.tokens {
+            return Some(usage.clamp(0.0, 1.0));
+        }
         let more = (f64::from(self.tokens) - f64::from(self.then.tokens)) * self.routers.max(1.0);
         Some((usage + more * self.kv_cache_per_token().unwrap_or(per_token)).clamp(0.0, 1.0))
+    }
+
+    /// Whether there is a [`Load::kv_cache_per_token`].
+    pub(super) fn tells_kv_cache_per_token(&self) -> bool {
+        let sized = |signals: &Signals| matches!(signals.kv_cache_tokens, Some(1..));
+        let used = |signals: &Signals| self.then.tokens > 0 && signals.kv_cache_usage.is_some_and(|usage| usage > 0.0);
+        self.signals.as_ref().is_some_and(|signals| sized(signals) || used(signals))
     }
 
     /// Share of the KV cache that a token takes: by the size of the cache, or, where the engine does not say that one,
     /// on average over the tokens that were in flight when it gave its usage; `None` where none were, or it gave none.
     pub fn kv_cache_per_token(&self) -> Option<f64> {
-        let signals = self.signals?;
+        let signals = self.signals.as_ref()?;
         if let Some(tokens @ 1..) = signals.kv_cache_tokens {
             return Some(1.0 / f64::from(tokens));
         }
@@ -124,17 +134,17 @@ impl Load {
 
     /// Time to first token in seconds: of our own requests, else what the engine says; `None` when nobody measured.
     pub fn ttft(&self) -> Option<f64> {
-        self.ttft.or_else(|| self.signals?.ttft)
+        self.ttft.or_else(|| self.signals.as_ref()?.ttft)
     }
 
     /// Time per output token in seconds, likewise.
     pub fn tpot(&self) -> Option<f64> {
-        self.tpot.or_else(|| self.signals?.tpot)
+        self.tpot.or_else(|| self.signals.as_ref()?.tpot)
     }
 
     /// Whether it said that it is asleep.
     pub fn asleep(&self) -> bool {
-        self.signals.is_some_and(|signals| signals.asleep)
+        self.signals.as_ref().is_some_and(|signals| signals.asleep)
     }
 
     /// A count of requests that the engine gave, brought up to now.

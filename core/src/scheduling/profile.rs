@@ -1,13 +1,12 @@
 //! Filters, then weighted scorers, then one picker.
 
+use super::dropped::Dropped;
 use super::{
-    Arguments, Candidate, Decision, Endpoint, Filter, Load, MaxScore, Picker, Plugin, PrefixArguments, Random, Request,
-    Saturated, Scorer, Verdict,
+    Arguments, Candidate, Decision, Endpoint, Filter, Known, Load, MaxScore, Picker, Plugin, PrefixArguments, Random,
+    Request, Saturated, Scorer, Verdict,
 };
-use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::{fmt, iter};
 
 /// What the built-in rule is called in verdicts: an engine asleep answers health checks and no request.
 pub const ASLEEP: &str = "asleep";
@@ -55,7 +54,7 @@ impl Profile {
         self.filters.iter().any(|filter| filter.name() == name)
     }
 
-    /// How prompts are to be hashed for it; `None` when nothing that counts looks at [`Candidate::matched`].
+    /// How prompts are to be hashed for it; `None` when nothing that counts looks at [`Known::matched`].
     pub fn prefix(&self) -> Option<PrefixArguments> {
         let counting = self.scorers.iter().zip(&*self.weights).filter(|(_, (_, weight))| *weight > 0.0);
         counting.filter_map(|(scorer, _)| scorer.prefix()).next()
@@ -73,122 +72,138 @@ impl Profile {
         self.filters.iter().find(|filter| filter.name() == dropped_by).map(|filter| filter.reason())
     }
 
-    /// Chooses among `endpoints`; `candidates` says of each, in their order, what is known.
+    /// Chooses among `endpoints`; `loads` and `known` say of each, in their order, what it does and what is known of it
+    /// (nothing, where `known` ends early).
     ///
     /// Before the filters, endpoints asleep go ([`ASLEEP`]) while there is one awake, even if the filters will
     /// drop that one; when all sleep, all stay. Of those awake, the ejected go ([`EJECTED`]) while there is another.
     ///
     /// When every endpoint was dropped the decision lists no pick and is [`Decision::saturated`].
-    pub fn decide(
+    pub fn decide<'a>(
         &self,
         request: &Request<'_>,
         endpoints: &Arc<[Endpoint]>,
-        candidates: &[Candidate<'_>],
+        loads: Vec<Load>,
+        known: impl IntoIterator<Item = Known<'a>>,
         random: &mut Random<'_>,
     ) -> Decision {
-        self.decide_by_laps(request, endpoints, candidates, random, &mut |_| ())
+        self.decide_by_laps(request, endpoints, loads, known, random, &mut |_| ())
     }
 
     /// As [`Profile::decide`]; `lap` hears the end of each step, every plugin's once, in order.
-    pub fn decide_by_laps(
+    pub fn decide_by_laps<'a>(
         &self,
         request: &Request<'_>,
         endpoints: &Arc<[Endpoint]>,
-        candidates: &[Candidate<'_>],
+        loads: Vec<Load>,
+        known: impl IntoIterator<Item = Known<'a>>,
         random: &mut Random<'_>,
         lap: &mut dyn FnMut(Lap),
     ) -> Decision {
-        let mut verdicts: Vec<Verdict> = candidates.iter().map(Verdict::of).collect();
-        let any_awake = candidates.iter().any(|candidate| !candidate.load.asleep());
-        let mut keep: Vec<bool> = candidates.iter().map(|candidate| !(any_awake && candidate.load.asleep())).collect();
-        dropped(&mut verdicts, &keep, ASLEEP);
-        // Where the others sleep, one that failed lately is the best that there is.
-        if candidates.iter().zip(&keep).any(|(candidate, keep)| *keep && !candidate.ejected) {
-            candidates.iter().zip(&mut keep).for_each(|(candidate, keep)| *keep &= !candidate.ejected);
-            dropped(&mut verdicts, &keep, EJECTED);
+        let mut candidates: Vec<Candidate<'_>> = Vec::with_capacity(loads.len());
+        let known = known.into_iter().chain(iter::repeat(Known::default()));
+        let mut any_ejected = false;
+        candidates.extend(loads.iter().zip(known).map(|(load, known)| {
+            any_ejected |= known.ejected;
+            Candidate::new(load, known)
+        }));
+        let mut dropped = Dropped::among(candidates.len());
+        if candidates.iter().any(|candidate| !candidate.load.asleep()) {
+            dropped.by(ASLEEP, |keep| {
+                candidates.iter().zip(keep).for_each(|(candidate, keep)| *keep = !candidate.load.asleep());
+            });
+        }
+        if any_ejected {
+            dropped.by(EJECTED, |keep| {
+                // Where the others sleep, one that failed lately is the best that there is.
+                if candidates.iter().zip(&*keep).any(|(candidate, keep)| *keep && !candidate.known.ejected) {
+                    candidates.iter().zip(keep).for_each(|(candidate, keep)| *keep &= !candidate.known.ejected);
+                }
+            });
         }
         lap(Lap::Start);
-        let mut emptied_by = None;
         for filter in &self.filters {
-            filter.filter(request, candidates, &mut keep);
-            dropped(&mut verdicts, &keep, filter.name());
-            if emptied_by.is_none() && !keep.contains(&true) {
-                emptied_by = Some(filter.name());
-            }
+            dropped.by(filter.name(), |keep| filter.filter(request, &candidates, keep));
             lap(Lap::Filter(filter.name()));
         }
-        let mut left: Vec<usize> = Vec::with_capacity(candidates.len());
-        left.extend((0..).zip(&keep).filter(|(_, keep)| **keep).map(|(index, _)| index));
-        // Most often nobody was dropped.
-        let kept: Cow<'_, [Candidate<'_>]> = match left.len() == candidates.len() {
-            true => candidates.into(),
-            false => left.iter().filter_map(|index| candidates.get(*index)).copied().collect(),
+        let Ranked { scores, totals, picks } = match dropped.left() {
+            // Most often nobody was dropped.
+            None => self.rank(request, &candidates, random, lap),
+            Some(left) => {
+                let kept: Vec<_> = left.iter().filter_map(|index| candidates.get(*index)).copied().collect();
+                self.rank(request, &kept, random, lap).among(&left, candidates.len())
+            }
         };
+        let matched = candidates.iter().map(|candidate| candidate.known.matched);
+        let mut verdicts: Vec<Verdict> = Vec::with_capacity(loads.len());
+        verdicts.extend(matched.zip(&totals).zip(dropped.who()).map(|((matched, total), dropped_by)| Verdict {
+            matched,
+            dropped_by,
+            scored: dropped_by.is_none(),
+            total: *total,
+        }));
+        let saturated = dropped.last().map(|by| Saturated::new(by, &loads));
+        let (scorers, endpoints) = (Arc::clone(&self.weights), Arc::clone(endpoints));
+        Decision { scorers, endpoints, loads, verdicts, scores, picks, saturated }
+    }
 
-        let count = self.scorers.len();
-        let mut totals = vec![0.0; kept.len()];
-        let mut column = vec![0.0; kept.len()];
-        let mut scores = vec![0.0; candidates.len() * count];
+    /// Scores those that are left, and orders them.
+    fn rank(
+        &self,
+        request: &Request<'_>,
+        candidates: &[Candidate<'_>],
+        random: &mut Random<'_>,
+        lap: &mut dyn FnMut(Lap),
+    ) -> Ranked {
+        let count = candidates.len();
+        let mut totals = vec![0.0; count];
+        let mut scores = vec![0.0; count * self.scorers.len()];
         lap(Lap::Start);
-        for (place, (scorer, (_, weight))) in self.scorers.iter().zip(&*self.weights).enumerate() {
-            column.fill(0.0);
-            scorer.score(request, &kept, random, &mut column);
-            for ((index, score), total) in left.iter().zip(&column).zip(&mut totals) {
-                // What is no number is no reason to prefer anyone.
-                let score = if score.is_nan() { 0.0 } else { score.clamp(0.0, 1.0) };
-                *total += weight * score;
-                if let Some(cell) = scores.get_mut(index * count + place) {
-                    *cell = score;
-                }
+        let mut rest = &mut scores[..];
+        for (scorer, (_, weight)) in self.scorers.iter().zip(&*self.weights) {
+            let Some((column, behind)) = rest.split_at_mut_checked(count) else { break };
+            rest = behind;
+            scorer.score(request, candidates, random, column);
+            for (score, total) in column.iter_mut().zip(&mut totals) {
+                // What is no number is no reason to prefer anyone: of it and 0, `max` takes 0.
+                *score = score.max(0.0).clamp(0.0, 1.0);
+                *total += weight * *score;
             }
             lap(Lap::Scorer(scorer.name()));
         }
-        for (index, total) in left.iter().zip(&totals) {
-            if let Some(verdict) = verdicts.get_mut(*index) {
-                (verdict.scored, verdict.total) = (true, *total);
+        let picks = self.picker.pick(&totals, random);
+        Ranked { scores, totals, picks }
+    }
+}
+
+/// What came of the candidates that were left.
+struct Ranked {
+    /// One scorer after the other.
+    scores: Vec<f64>,
+    totals: Vec<f64>,
+    picks: Vec<usize>,
+}
+
+// === impl Ranked ===
+
+impl Ranked {
+    /// The same among all endpoints, of which those in `left` were ranked.
+    fn among(self, left: &[usize], all: usize) -> Self {
+        let spread = |column: &[f64]| {
+            let mut spread = vec![0.0; all];
+            for (index, figure) in left.iter().zip(column) {
+                if let Some(cell) = spread.get_mut(*index) {
+                    *cell = *figure;
+                }
             }
-        }
-
-        let picks: Vec<usize> =
-            self.picker.pick(&totals, random).into_iter().filter_map(|pick| left.get(pick).copied()).collect();
-        let saturated = emptied_by.filter(|_| !verdicts.is_empty());
-        let saturated = saturated.map(|by| Saturated { by, retry_after: retry_after(&verdicts) });
-        Decision {
-            scorers: Arc::clone(&self.weights),
-            endpoints: Arc::clone(endpoints),
-            verdicts,
-            scores,
-            picks,
-            saturated,
+            spread
+        };
+        Self {
+            scores: self.scores.chunks_exact(left.len().max(1)).flat_map(spread).collect(),
+            totals: spread(&self.totals),
+            picks: self.picks.iter().filter_map(|pick| left.get(*pick).copied()).collect(),
         }
     }
-}
-
-/// Notes who dropped what is not kept any more.
-fn dropped(verdicts: &mut [Verdict], keep: &[bool], by: &'static str) {
-    if !keep.contains(&false) {
-        return;
-    }
-    for (verdict, keep) in verdicts.iter_mut().zip(keep) {
-        if !keep && verdict.dropped_by.is_none() {
-            verdict.dropped_by = Some(by);
-        }
-    }
-}
-
-/// When it is worth to ask again, in whole seconds: once the shortest queue of an engine that is awake has a place.
-///
-/// A queue of w behind r that run, each taking d seconds, moves up by one every d / r. Without figures, or with
-/// figures that say less, a second; a minute at the most.
-fn retry_after(verdicts: &[Verdict]) -> Duration {
-    let wait = |load: &Load| {
-        let running = f64::from(load.signals?.running?.max(1));
-        Some(f64::from(load.waiting()?) * load.duration? / running)
-    };
-    let awake = verdicts.iter().map(|verdict| &verdict.load).filter(|load| !load.asleep());
-    let shortest = awake.filter_map(wait).min_by(f64::total_cmp).unwrap_or(1.0);
-    // An engine must not be asked for before its next scrape says more.
-    Duration::from_secs(shortest.ceil().clamp(1.0, 60.0) as u64)
 }
 
 impl Default for Profile {

@@ -24,7 +24,7 @@ pub trait Scorer: Send + Sync {
     /// Writes a score in [0, 1] for each candidate, 1 being best; `scores` has their length.
     fn score(&self, request: &Request<'_>, candidates: &[Candidate<'_>], random: &mut Random<'_>, scores: &mut [f64]);
 
-    /// How prompts are to be hashed for it; `None` when it does not look at [`Candidate::matched`].
+    /// How prompts are to be hashed for it; `None` when it does not look at [`super::Known::matched`].
     fn prefix(&self) -> Option<PrefixArguments> {
         None
     }

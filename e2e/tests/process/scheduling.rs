@@ -53,6 +53,13 @@ impl Fleet {
         .await;
     }
 
+    /// Hashes of prompts that are thought to be in some engine's cache.
+    async fn entries(&self) -> Option<u64> {
+        let page = self.kthena.metrics().try_get("/metrics").await.ok()?;
+        let figure = page.text().lines().find_map(|line| line.strip_prefix("kthena_router_prefix_cache_entries "));
+        figure?.parse().ok()
+    }
+
     async fn plugin_is_timed(&self, plugin: &str, kind: &str) {
         let label = format!("plugin=\"{plugin}\",type=\"{kind}\"");
         until(&format!("a time of {label}"), async || {
@@ -89,6 +96,28 @@ async fn prefix_cache_sends_equal_prompts_to_one_pod() {
     fleet.plugin_is_timed("prefix-cache", "score").await;
     let page = fleet.kthena.metrics().get("/metrics").await;
     assert!(page.text().contains("kthena_router_prefix_cache_match_ratio_count{model=\"m\"} 230"), "{}", page.text());
+}
+
+#[tokio::test]
+async fn prefix_cache_forgets_an_engine_that_restarted() {
+    let mut fleet = fleet(&scored_by("prefix-cache"), vec![quick(); 2]);
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": "the same words. ".repeat(40)}], "max_tokens": 4});
+    for number in 0..2 {
+        fleet.known(number, "a page from before", |pod| pod["metrics"]["requestRunningNum"].is_number()).await;
+    }
+    let pods = fleet.chats(5, &body).await;
+    let home = if pods.contains_key("p-0") { 0 } else { 1 };
+    assert_eq!(most(&pods), 5, "{pods:?}");
+    // What it was asked since its start is how its restart is seen.
+    let totals = |pod: &Value| pod["metrics"]["ttft"].as_f64().is_some_and(|ttft| ttft > 0.0);
+    fleet.known(home, "what its chats took", totals).await;
+    assert!(fleet.entries().await.is_some_and(|entries| entries > 0));
+
+    let address = fleet.engines.remove(home).end();
+    let again = Engine::simulated_at(address, &format!("p-{home}"), quick());
+    until("its prompts to be forgotten", async || (fleet.entries().await? == 0).then_some(())).await;
+    assert_eq!(fleet.chats(5, &body).await.values().sum::<usize>(), 5);
+    drop(again);
 }
 
 #[tokio::test]

@@ -106,8 +106,8 @@ pub(super) fn explain<'a>(record: &'a Record, profile: &Profile) -> Explained<'a
         retries_withheld: record.rationed,
         outcome: outcome(record),
         routers: decision
-            .and_then(|d| d.verdicts.first())
-            .map_or(1.0, |verdict| hundredths(verdict.load.routers.max(1.0))),
+            .and_then(|decision| decision.loads.first())
+            .map_or(1.0, |load| hundredths(load.routers.max(1.0))),
         scorers: scorers.iter().map(|(name, weight)| Weighted { name, weight: *weight }).collect(),
         picks: decision.into_iter().flat_map(Decision::addresses).map(|address| &**address).collect(),
         omitted: decision.map_or(0, |decision| decision.verdicts.len()) - endpoints.len(),
@@ -161,7 +161,7 @@ fn candidate<'a>(
 ) -> Option<Candidate<'a>> {
     let Endpoint { address, pod } = decision.endpoints.get(index)?;
     let scores = decision.scorers.iter().zip(decision.scores(index));
-    let load = &verdict.load;
+    let load = decision.loads.get(index)?;
     Some(Candidate {
         address,
         pod,
@@ -176,7 +176,7 @@ fn candidate<'a>(
         matched: shown(verdict.matched),
         dropped_by: verdict.dropped_by,
         reason: verdict.dropped_by.and_then(|name| profile.reason(name)),
-        scores: scores.map(|((scorer, _), score)| Scored { scorer, score: shown(*score) }).collect(),
+        scores: scores.map(|((scorer, _), score)| Scored { scorer, score: shown(score) }).collect(),
         total: verdict.scored.then_some(shown(verdict.total)),
     })
 }
@@ -199,7 +199,7 @@ fn hundredths(figure: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kthena_core::scheduling::{self, LeastRequest, Load, MaxWaiting, Request};
+    use kthena_core::scheduling::{Known, LeastRequest, Load, MaxWaiting, Request};
     use serde_json::{Value, json};
     use std::time::{Duration, SystemTime};
 
@@ -211,15 +211,13 @@ mod tests {
             address: format!("{name}:8000").into(),
             pod: format!("default/{name}").into(),
         });
-        let candidate = |(_, in_flight, waiting): &Given| {
+        let load = |(_, in_flight, waiting): &Given| {
             let signals = waiting.map(|waiting| Signals { waiting: Some(waiting), ..Signals::default() });
-            let load = Load { in_flight: *in_flight, signals, ..Load::default() };
-            let mut candidate = scheduling::Candidate::from(load);
-            candidate.matched = 0.25;
-            candidate
+            Load { in_flight: *in_flight, signals, ..Load::default() }
         };
-        let candidates: Vec<_> = given.iter().map(candidate).collect();
-        profile.decide(&Request::default(), &endpoints.collect(), &candidates, &mut || 0)
+        let known = given.iter().map(|_| Known { matched: 0.25, ..Known::default() });
+        let loads = given.iter().map(load).collect();
+        profile.decide(&Request::default(), &endpoints.collect(), loads, known, &mut || 0)
     }
 
     fn given(name: &str, in_flight: u32, waiting: Option<u32>) -> Given {

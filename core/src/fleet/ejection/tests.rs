@@ -135,15 +135,13 @@ proptest! {
     #[test]
     fn half_of_a_pool_stays_in_and_the_rest_is_out_the_longest(untils in proptest::collection::vec(proptest::option::of(0_u64..100), 0..20)) {
         let until = |index: usize| Duration::from_secs(untils[index].unwrap_or_default());
-        let mut candidates: Vec<_> = untils.iter().map(|until| Candidate { ejected: until.is_some(), ..Candidate::default() }).collect();
-        spare(&mut candidates, until);
-        let out: Vec<_> = (0..candidates.len()).filter(|index| candidates[*index].ejected).collect();
-        let wanted = untils.iter().flatten().count();
-        prop_assert_eq!(out.len(), wanted.min(untils.len() / 2));
+        let all: Vec<_> = (0..untils.len()).filter(|index| untils[*index].is_some()).collect();
+        let out = spare(all.iter().map(|index| (*index, until(*index))).collect(), untils.len());
+        prop_assert_eq!(out.len(), all.len().min(untils.len() / 2));
+        prop_assert!(out.is_sorted());
         let shortest = out.iter().map(|index| until(*index)).min();
-        let spared = (0..candidates.len()).filter(|index| untils[*index].is_some() && !candidates[*index].ejected);
-        for index in spared {
-            prop_assert!(shortest.is_none_or(|shortest| until(index) <= shortest));
+        for index in all.iter().filter(|index| !out.contains(index)) {
+            prop_assert!(shortest.is_none_or(|shortest| until(*index) <= shortest));
         }
     }
 }

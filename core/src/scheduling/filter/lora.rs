@@ -1,6 +1,7 @@
 //! The filtering half of `lora-affinity`.
 
 use super::Filter;
+use crate::engine::Model;
 use crate::scheduling::{Candidate, LoraSlots, Plugin, Request};
 
 /// Drops endpoints that list models without the one that the engine is asked for, once somebody lists it.
@@ -23,17 +24,22 @@ impl Filter for ServesModel {
     }
 
     fn filter(&self, request: &Request<'_>, candidates: &[Candidate<'_>], keep: &mut [bool]) {
-        let lists = |candidate: &Candidate<'_>| candidate.lists(request.model);
-        if candidates.iter().any(|candidate| lists(candidate) == Some(true)) {
+        if candidates.iter().any(|candidate| candidate.lists(request.model) == Some(true)) {
+            // Replicas share a list ([`crate::fleet::Fleet::list`]), which is looked through once.
+            let mut last: (Option<&[Model]>, bool) = (None, true);
             for (candidate, keep) in candidates.iter().zip(keep) {
-                *keep &= lists(candidate) != Some(false);
+                let models = candidate.known.models;
+                if !same(models, last.0) {
+                    last = (models, candidate.lists(request.model) != Some(false));
+                }
+                *keep &= last.1;
             }
             return;
         }
-        let free = |candidate: &Candidate<'_>| candidate.lora.and_then(LoraSlots::free);
+        let free = |candidate: &Candidate<'_>| candidate.known.lora.and_then(LoraSlots::free);
         if candidates.iter().zip(&*keep).any(|(candidate, keep)| *keep && free(candidate) == Some(true)) {
             for (candidate, keep) in candidates.iter().zip(keep) {
-                let has = candidate.lora.is_some_and(|slots| slots.has(request.model));
+                let has = candidate.known.lora.is_some_and(|slots| slots.has(request.model));
                 *keep &= has || free(candidate) != Some(false);
             }
         }
@@ -46,10 +52,20 @@ impl Filter for ServesModel {
     }
 }
 
+/// Whether it is the one list, wherever it says the same.
+fn same(models: Option<&[Model]>, others: Option<&[Model]>) -> bool {
+    match (models, others) {
+        (Some(models), Some(others)) => std::ptr::eq(models, others),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Adapters, Model};
+    use crate::engine::Adapters;
+    use crate::scheduling::Known;
 
     fn models(ids: &[&str]) -> Vec<Model> {
         ids.iter().map(|&id| Model { id: id.to_owned(), parent: None }).collect()
@@ -70,8 +86,8 @@ mod tests {
     #[test]
     fn who_lists_models_without_the_one_asked_for_is_dropped_and_who_never_said_is_kept() {
         let (with, without) = (models(&["base", "a"]), models(&["base", "b"]));
-        let candidates =
-            [Some(&with[..]), Some(&without[..]), None].map(|models| Candidate { models, ..Candidate::default() });
+        let candidates = [Some(&with[..]), Some(&without[..]), None]
+            .map(|models| Candidate::idle(Known { models, ..Known::default() }));
         assert_eq!(filtered("a", candidates, [true; 3]), [true, false, true]);
         assert_eq!(filtered("base", candidates, [true; 3]), [true; 3]);
     }
@@ -80,14 +96,14 @@ mod tests {
     fn who_lacks_it_does_not_serve_in_the_place_of_one_that_an_earlier_filter_dropped() {
         let (with, without) = (models(&["a"]), models(&["b"]));
         let candidates =
-            [&with[..], &without[..]].map(|models| Candidate { models: Some(models), ..Candidate::default() });
+            [&with[..], &without[..]].map(|models| Candidate::idle(Known { models: Some(models), ..Known::default() }));
         assert_eq!(filtered("a", candidates, [false, true]), [false, false]);
     }
 
     #[test]
     fn a_model_that_nobody_lists_drops_nobody_as_upstream_does_with_renamed_base_models() {
         let models = models(&["served-name"]);
-        let candidates = [Some(&models[..]), None].map(|models| Candidate { models, ..Candidate::default() });
+        let candidates = [Some(&models[..]), None].map(|models| Candidate::idle(Known { models, ..Known::default() }));
         assert_eq!(filtered("another-name", candidates, [true; 2]), [true; 2]);
     }
 
@@ -95,8 +111,9 @@ mod tests {
     fn an_adapter_that_nobody_has_goes_where_a_slot_is_free() {
         let models = models(&["base"]);
         let all = [slots(1, &["b"]), slots(2, &["b"]), LoraSlots::default(), slots(1, &["a"])];
-        let candidates =
-            all.each_ref().map(|lora| Candidate { models: Some(&models), lora: Some(lora), ..Candidate::default() });
+        let candidates = all
+            .each_ref()
+            .map(|lora| Candidate::idle(Known { models: Some(&models), lora: Some(lora), ..Known::default() }));
         assert_eq!(filtered("a", candidates, [true; 4]), [false, true, true, true]);
         assert_eq!(
             filtered("a", candidates, [true, false, true, true]),

@@ -18,10 +18,10 @@ impl Scorer for GpuUsage {
     }
 
     fn score(&self, _: &Request<'_>, candidates: &[Candidate<'_>], _: &mut Random<'_>, scores: &mut [f64]) {
-        let loads = || candidates.iter().map(|candidate| &candidate.load);
+        let loads = || candidates.iter().map(|candidate| candidate.load);
         // An idle engine that does not say what its cache holds is most likely like the others.
-        let untold = loads().any(|load| load.kv_cache_per_token().is_none());
-        let per_token = if untold { mean(loads().filter_map(Load::kv_cache_per_token)) } else { 0.0 };
+        let told = loads().all(Load::tells_kv_cache_per_token);
+        let per_token = if told { 0.0 } else { mean(loads().filter_map(Load::kv_cache_per_token)) };
         let mut said = (0.0, 0.0);
         for (load, score) in loads().zip(&mut *scores) {
             let usage = load.kv_cache_usage(per_token);
@@ -42,6 +42,7 @@ fn mean(figures: impl Iterator<Item = f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scheduling::Known;
     use crate::scheduling::{Signals, Snapshot};
 
     /// An engine that said so much, of a cache of so many tokens, when so many of ours were in flight.
@@ -51,7 +52,7 @@ mod tests {
     }
 
     fn scores(loads: &[Load]) -> Vec<f64> {
-        let candidates: Vec<_> = loads.iter().map(|&load| Candidate::from(load)).collect();
+        let candidates: Vec<_> = loads.iter().map(|load| Candidate::new(load, Known::default())).collect();
         let mut scores = vec![0.0; loads.len()];
         GpuUsage.score(&Request::default(), &candidates, &mut || 0, &mut scores);
         scores

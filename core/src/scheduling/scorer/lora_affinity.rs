@@ -28,7 +28,7 @@ impl Scorer for LoraAffinity {
         let listed = candidates.iter().any(|candidate| candidate.lists(request.model) == Some(true));
         let headroom = Headroom::among(candidates);
         for (candidate, score) in candidates.iter().zip(scores) {
-            *score = match candidate.lora {
+            *score = match candidate.known.lora {
                 _ if listed && candidate.lists(request.model) == Some(false) => 0.0,
                 Some(slots) if slots.has(request.model) => 1.0,
                 Some(slots) if slots.free() == Some(true) => FREE_SLOT,
@@ -41,11 +41,12 @@ impl Scorer for LoraAffinity {
 /// Whether a name is an adapter's: somebody lists it with the model that it is laid over. A name that nobody lists is
 /// one where somebody who lists models has slots: engines list their base models always, adapters once loaded.
 fn is_adapter(name: &str, candidates: &[Candidate<'_>]) -> bool {
-    let listed = candidates.iter().filter_map(|candidate| candidate.models).flatten().find(|model| model.id == name);
-    let has_slots = |candidate: &Candidate<'_>| candidate.lora.is_some_and(|slots| slots.free().is_some());
+    let listed =
+        candidates.iter().filter_map(|candidate| candidate.known.models).flatten().find(|model| model.id == name);
+    let has_slots = |candidate: &Candidate<'_>| candidate.known.lora.is_some_and(|slots| slots.free().is_some());
     match listed {
         Some(model) => model.parent.is_some(),
-        None => candidates.iter().any(|candidate| candidate.models.is_some() && has_slots(candidate)),
+        None => candidates.iter().any(|candidate| candidate.known.models.is_some() && has_slots(candidate)),
     }
 }
 
@@ -53,6 +54,7 @@ fn is_adapter(name: &str, candidates: &[Candidate<'_>]) -> bool {
 mod tests {
     use super::*;
     use crate::engine::{Adapters, Model};
+    use crate::scheduling::Known;
     use crate::scheduling::{Load, LoraSlots, Signals};
 
     fn model(id: &str, parent: Option<&str>) -> Model {
@@ -77,7 +79,7 @@ mod tests {
     fn an_adapter_goes_where_it_is_in_a_slot_then_where_one_is_free() {
         let models = [model("base", None), model("a", Some("base"))];
         let all = [slots(Some(1), &["b"]), slots(Some(2), &["b"]), slots(Some(1), &["a"]), slots(None, &["b"])];
-        let candidate = |lora| Candidate { models: Some(&models), lora: Some(lora), ..Candidate::default() };
+        let candidate = |lora| Candidate::idle(Known { models: Some(&models), lora: Some(lora), ..Known::default() });
         let candidates: Vec<_> = all.iter().map(candidate).collect();
         assert_eq!(scores("a", &candidates), [0.0, 0.5, 1.0, 0.0]);
         assert_eq!(scores("base", &candidates), [1.0; 4]);
@@ -88,7 +90,7 @@ mod tests {
     fn who_lists_models_without_the_adapter_does_not_have_it_and_who_lists_none_may() {
         let (listing, other) = ([model("a", Some("base"))], [model("base", None)]);
         let free = slots(Some(1), &[]);
-        let candidate = |models| Candidate { models, lora: Some(&free), ..Candidate::default() };
+        let candidate = |models| Candidate::idle(Known { models, lora: Some(&free), ..Known::default() });
         assert_eq!(
             scores("a", &[candidate(Some(&listing[..])), candidate(Some(&other[..])), candidate(None)]),
             [0.5, 0.0, 0.5]
@@ -99,8 +101,8 @@ mod tests {
     fn a_base_model_that_nobody_lists_scores_alike_where_nobody_has_slots() {
         let models = [model("base", None)];
         let untold = LoraSlots::default();
-        let candidates =
-            [Some(&models[..]), None].map(|models| Candidate { models, lora: Some(&untold), ..Candidate::default() });
+        let candidates = [Some(&models[..]), None]
+            .map(|models| Candidate::idle(Known { models, lora: Some(&untold), ..Known::default() }));
         assert_eq!(scores("renamed", &candidates), [1.0, 1.0]);
     }
 
@@ -111,8 +113,8 @@ mod tests {
         let signals = Signals { running: Some(8), waiting: Some(4), ..Signals::default() };
         let load = Load { signals: Some(signals), ..Load::default() };
         let candidates = [
-            Candidate { models: Some(&models), lora: Some(&there), ..Candidate::from(load) },
-            Candidate { models: Some(&models), lora: Some(&free), ..Candidate::default() },
+            Candidate::new(&load, Known { models: Some(&models), lora: Some(&there), ..Known::default() }),
+            Candidate::idle(Known { models: Some(&models), lora: Some(&free), ..Known::default() }),
         ];
         assert_eq!(scores("a", &candidates), [0.2, 0.5]);
     }

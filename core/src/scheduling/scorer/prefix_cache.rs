@@ -5,7 +5,7 @@ use crate::scheduling::headroom::Headroom;
 use crate::scheduling::tuning::SAVED;
 use crate::scheduling::{Candidate, PrefixArguments, Random, Request};
 
-/// The more of the prompt an endpoint has ([`Candidate::matched`]), the better, as far as that saves anything and the
+/// The more of the prompt an endpoint has ([`Known::matched`]), the better, as far as that saves anything and the
 /// endpoint has room ([`Headroom`]): matched * t / (t + 128) * headroom, for t tokens that are matched. All score 0
 /// where nobody has any of it.
 ///
@@ -26,12 +26,12 @@ impl Scorer for PrefixCache {
             saved if tokens > 0.0 => matched * saved / (saved + SAVED),
             _ => matched,
         };
-        if candidates.iter().all(|candidate| candidate.matched == 0.0) {
+        if candidates.iter().all(|candidate| candidate.known.matched == 0.0) {
             return scores.fill(0.0);
         }
         let headroom = Headroom::among(candidates);
         for (candidate, score) in candidates.iter().zip(scores) {
-            let matched = candidate.matched;
+            let matched = candidate.known.matched;
             *score = if matched == 0.0 { 0.0 } else { worth(matched) * headroom.of(candidate) };
         }
     }
@@ -44,18 +44,26 @@ impl Scorer for PrefixCache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scheduling::{Endpoint, LeastRequest, Load, Profile, Signals, Snapshot};
+    use crate::scheduling::{Decision, Endpoint, Known, LeastRequest, Load, Profile, Signals, Snapshot};
     use proptest::prelude::*;
     use std::sync::Arc;
 
-    fn candidate(matched: f64, requests: u32, waiting: u32) -> Candidate<'static> {
+    /// An endpoint's load, and its share of the prompt.
+    type Given = (Load, f64);
+
+    fn given(matched: f64, requests: u32, waiting: u32) -> Given {
         let signals =
             Signals { running: Some(requests.saturating_sub(waiting)), waiting: Some(waiting), ..Signals::default() };
         let then = Snapshot { in_flight: requests, tokens: 0 };
-        Candidate {
-            matched,
-            ..Candidate::from(Load { in_flight: requests, then, signals: Some(signals), ..Load::default() })
-        }
+        (Load { in_flight: requests, then, signals: Some(signals), ..Load::default() }, matched)
+    }
+
+    fn decide(given: &[Given], random: &mut Random<'_>) -> Decision {
+        let (loads, known) = given
+            .iter()
+            .map(|(load, matched)| (*load, Known { matched: *matched, ..Known::default() }))
+            .unzip::<_, _, Vec<_>, Vec<_>>();
+        profile().decide(&Request::default(), &endpoints(given.len()), loads, known, random)
     }
 
     fn profile() -> Profile {
@@ -69,24 +77,22 @@ mod tests {
     }
 
     /// How many of so many requests in a row each gets, none of which ends; each learns the prompt that it got.
-    fn spread(count: u32, mut candidates: Vec<Candidate<'static>>, share: f64) -> Vec<u32> {
-        let (profile, endpoints) = (profile(), endpoints(candidates.len()));
+    fn spread(count: u32, mut given: Vec<Given>, share: f64) -> Vec<u32> {
         let mut tie = 0;
         for _ in 0..count {
             let random = &mut || {
                 tie += 1;
                 tie
             };
-            let decision = profile.decide(&Request::default(), &endpoints, &candidates, random);
-            let best = &mut candidates[decision.picks[0]];
-            let load = Load { in_flight: best.load.in_flight + 1, ..best.load };
-            *best = Candidate { matched: best.matched.max(share), ..Candidate::from(load) };
+            let best = decide(&given, random).picks[0];
+            let (load, matched) = &mut given[best];
+            (load.in_flight, *matched) = (load.in_flight + 1, matched.max(share));
         }
-        candidates.iter().map(|candidate| candidate.load.in_flight).collect()
+        given.iter().map(|(load, _)| load.in_flight).collect()
     }
 
-    fn idle(count: usize) -> Vec<Candidate<'static>> {
-        vec![Candidate::default(); count]
+    fn idle(count: usize) -> Vec<Given> {
+        vec![Given::default(); count]
     }
 
     #[test]
@@ -99,7 +105,8 @@ mod tests {
         let score = |tokens, matched| {
             let mut scores = [0.0];
             let request = Request { tokens, ..Request::default() };
-            PrefixCache::default().score(&request, &[candidate(matched, 0, 0)], &mut || 0, &mut scores);
+            let (load, known) = (Load::default(), Known { matched, ..Known::default() });
+            PrefixCache::default().score(&request, &[Candidate::new(&load, known)], &mut || 0, &mut scores);
             scores[0]
         };
         assert_eq!([score(128, 1.0), score(256, 0.5), score(384, 1.0)], [0.5, 0.25, 0.75]);
@@ -116,9 +123,9 @@ mod tests {
 
     #[test]
     fn a_hot_prefix_spreads_once_its_endpoint_queues() {
-        let queueing = candidate(1.0, 60, 20);
-        let free = candidate(0.0, 40, 0);
-        let decision = profile().decide(&Request::default(), &endpoints(2), &[queueing, free], &mut || 0);
+        let queueing = given(1.0, 60, 20);
+        let free = given(0.0, 40, 0);
+        let decision = decide(&[queueing, free], &mut || 0);
         assert_eq!(decision.picks, [1, 0]);
     }
 
@@ -135,18 +142,18 @@ mod tests {
         ) {
             let mean = f64::from(others.iter().sum::<u32>()) / others.len() as f64;
             let overloaded = (4.0 * mean + 32.0).ceil() as u32 + beyond;
-            let mut candidates = vec![candidate(1.0, overloaded, 0)];
-            candidates.extend(others.iter().map(|requests| candidate(0.0, *requests, 0)));
-            let decision = profile().decide(&Request::default(), &endpoints(candidates.len()), &candidates, &mut || 0);
-            prop_assert_ne!(decision.picks[0], 0, "{:?} {:?}", decision.scores(0), others);
+            let mut candidates = vec![given(1.0, overloaded, 0)];
+            candidates.extend(others.iter().map(|requests| given(0.0, *requests, 0)));
+            let decision = decide(&candidates, &mut || 0);
+            prop_assert_ne!(decision.picks[0], 0, "{:?} {:?}", decision.scores(0).collect::<Vec<_>>(), others);
         }
 
         #[test]
         fn a_share_of_the_prompt_is_worth_no_more_than_that_share_of_the_load(
             matched in 0.0f64..1.0, requests in 0u32..200, other in 0u32..200,
         ) {
-            let candidates = [candidate(matched, requests, 0), candidate(0.0, other, 0)];
-            let decision = profile().decide(&Request::default(), &endpoints(2), &candidates, &mut || 0);
+            let candidates = [given(matched, requests, 0), given(0.0, other, 0)];
+            let decision = decide(&candidates, &mut || 0);
             let more = f64::from(requests) - f64::from(other);
             let bound = matched * f64::from(requests.max(other).max(16));
             prop_assert!(decision.picks[0] != 0 || more <= bound + 1e-9);
