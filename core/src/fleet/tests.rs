@@ -304,7 +304,11 @@ fn an_endpoint_that_failed_serves_while_the_others_sleep() {
     let bad = "10.0.0.1:8000";
     outcomes(&mut fleet, 50, NOW, |address| (address == bad).then_some(500));
     let signals = Signals { asleep: true, ..Signals::default() };
-    fleet.observe("10.0.0.2:8000", Some(Observation { signals, ..Observation::default() }), Snapshot::default());
+    fleet.observe(
+        "10.0.0.2:8000",
+        Some(Observation { signals, adapters: None, restarted: false }),
+        Snapshot::default(),
+    );
     let (decision, _) = pick(&mut fleet, &REQUEST).unwrap();
     assert_eq!(decision.picks, [0]);
 }

@@ -248,6 +248,7 @@ mod tests {
         let told = told(&record(Some(decision)), &profile);
         let expected = json!({
             "number": 7, "time": "2023-11-14T22:13:20.123Z", "requestId": "id-1", "target": "default/a", "model": "m", "tokens": 12,
+            "retriesWithheld": false,
             "outcome": "default/q, then 1 to retry", "routers": 1.0,
             "scorers": [{"name": "least-request", "weight": 2.0}],
             "picks": ["q:8000", "p:8000"],

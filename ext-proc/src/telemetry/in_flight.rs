@@ -22,7 +22,7 @@ impl Source for InFlight {
             family("kthena_router_endpoint_in_flight_requests", help, kind, endpoints),
             family(
                 "kthena_router_endpoint_ejected",
-                "1 for an endpoint that is left out, as it failed lately",
+                "1 for an endpoint that failed lately and is left out while enough others of its ModelServer are there",
                 kind,
                 self.0
                     .ejected()
