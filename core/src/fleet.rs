@@ -8,6 +8,7 @@
 //! outlive its absence: one that comes back is not thought idle.
 
 mod dispatch;
+mod ejection;
 mod engine;
 mod prefill;
 #[cfg(test)]
@@ -18,8 +19,9 @@ pub use dispatch::{Dispatch, Ended};
 
 use crate::engine::{Model, Observation};
 use crate::prefix::{Blocks, Index};
-use crate::scheduling::{Decision, Endpoint, Lap, Load, Profile, Random, Request, Snapshot};
+use crate::scheduling::{Decision, Endpoint, Known, Lap, Load, MAX_PICKS, Profile, Random, Request, Snapshot};
 use dispatch::{Pending, Sent};
+use ejection::{Answers, spare};
 use engine::Engine;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -44,6 +46,8 @@ pub struct Fleet {
     /// Whose cache holds which prompt.
     index: Index,
     together: Together,
+    /// Endpoints that were ejected and have not served since; most often none.
+    unwell: Vec<Slot>,
     /// Whose measurements were looked at last.
     turn: usize,
     /// How many hashes of the prompt at hand each engine holds, by slot.
@@ -81,6 +85,8 @@ pub struct Seen {
     pub load: Load,
     /// The models and adapters that it serves; `None` when it never said.
     pub models: Option<Arc<Vec<Model>>>,
+    /// For how long it is left out, as it failed lately; `None` while it may be picked.
+    pub ejected: Option<Duration>,
 }
 
 /// The endpoints of one target.
@@ -88,6 +94,7 @@ pub struct Seen {
 struct Pool {
     endpoints: Arc<[Endpoint]>,
     slots: Vec<Slot>,
+    answers: Answers,
 }
 
 // === impl Fleet ===
@@ -99,9 +106,15 @@ impl Fleet {
         self.engines.iter_mut().for_each(|engine| engine.published = false);
         let pools = pools.into_iter().map(|(target, endpoints)| {
             let slots = endpoints.iter().map(|endpoint| self.place(endpoint)).collect();
-            (target.to_owned(), Pool { endpoints: endpoints.into(), slots })
+            (target.to_owned(), Pool { endpoints: endpoints.into(), slots, answers: Answers::default() })
         });
-        self.pools = pools.collect();
+        let mut pools: HashMap<_, _> = pools.collect();
+        for (target, pool) in &self.pools {
+            if let Some(same) = pools.get_mut(target) {
+                same.answers = pool.answers;
+            }
+        }
+        self.pools = pools;
         for slot in 0..self.engines.len() as Slot {
             self.vacate(slot);
         }
@@ -127,6 +140,7 @@ impl Fleet {
         }
         let pool = self.pools.get(request.target)?;
         let blocks = profile.prefix().map(|arguments| arguments.blocks).filter(|_| !request.prefix.is_empty());
+        let out = self.out_of(pool, now);
         let matches = &mut self.matches;
         matches.clear();
         if blocks.is_some() {
@@ -149,7 +163,10 @@ impl Fleet {
         let (routers, seconds) = (self.together.routers(), now.as_secs_f64());
         let mut loads: Vec<Load> = Vec::with_capacity(pool.slots.len());
         loads.extend(engines().map(|(_, engine)| engine.load(routers, seconds)));
-        let known = engines().map(|(slot, engine)| engine.known(share(slot)));
+        let known = engines().enumerate().map(|(index, (slot, engine))| Known {
+            ejected: !out.is_empty() && out.binary_search(&index).is_ok(),
+            ..engine.known(share(slot))
+        });
         let decision = profile.decide_by_laps(request, &pool.endpoints, loads, known, random, lap);
         let best = decision.verdicts.iter().map(|verdict| verdict.matched).fold(0.0, f64::max);
         let first = decision.picks.first();
@@ -159,10 +176,13 @@ impl Fleet {
             let tokens = f64::from(request.tokens) * (1.0 - matched);
             if let Some(engine) = self.engines.get_mut(slot as usize) {
                 engine.begin(request, tokens, seconds);
+                engine.health.sent(now);
                 self.in_flight += 1;
             }
             dispatch = Some(Dispatch { slot, tokens: request.tokens });
-            evicted = self.learn(slot, request, blocks.is_some(), key, tokens);
+            let mut picks = [None; MAX_PICKS];
+            picks.iter_mut().zip(&decision.picks).for_each(|(place, pick)| *place = pool.slots.get(*pick).copied());
+            evicted = self.learn(slot, request, blocks.is_some(), key, tokens, picks);
         }
         Some(Pick { decision, dispatch, prefix: blocks.map(|_| PrefixUse { best, evicted }) })
     }
@@ -181,7 +201,9 @@ impl Fleet {
         if let Some(engine) = served.and_then(|slot| self.engines.get_mut(slot as usize)) {
             engine.completed(ended, now);
         }
+        self.answered(served, ended, now);
         let Some(sent) = ended.key.and_then(|key| self.pending.take(key)) else { return };
+        self.blame(&sent, ended, now);
         let there = ended.address == Some(&*sent.address);
         let engine = self.engines.get_mut(sent.slot as usize).filter(|engine| engine.endpoint.address == sent.address);
         if let (true, Some(ttft), Some(engine)) = (there, ended.ttft, engine) {
@@ -254,14 +276,83 @@ impl Fleet {
         self.pools.iter().map(|(target, pool)| (target.clone(), pool.slots.iter().filter_map(seen).collect())).collect()
     }
 
+    /// What the last try says of the endpoint that it went to.
+    fn answered(&mut self, last: Option<Slot>, ended: &Ended<'_>, now: Duration) {
+        let Some(engine) = last.and_then(|slot| self.engines.get_mut(slot as usize)) else { return };
+        let answers = ended.target.and_then(|target| self.pools.get_mut(target)).map(|pool| &mut pool.answers);
+        let mut ejected = false;
+        if ended.failed() {
+            ejected = engine.health.failed(now);
+        } else if ended.served() {
+            answers.into_iter().for_each(|answers| answers.served += 1);
+            engine.health.served(now);
+        } else if let (true, Some(answers)) = (ended.refused(), answers) {
+            answers.refused += 1;
+            ejected = engine.health.refused(*answers, now);
+        } else if ended.status >= 300 {
+            engine.health.answered(now);
+        }
+        self.tell(last.filter(|_| ejected));
+    }
+
+    /// Whoever was tried before the last one failed: nothing else is tried again. Envoy walks the list of picks, unless
+    /// it does not know one of them (any more): then nobody can be blamed.
+    fn blame(&mut self, sent: &Sent, ended: &Ended<'_>, now: Duration) {
+        let Some(failed) = ended.attempts.checked_sub(1).map(|failed| failed as usize) else { return };
+        let last = sent.picks.get(failed).copied().flatten().and_then(|slot| self.engines.get(slot as usize));
+        if last.is_none_or(|last| ended.address != Some(&*last.endpoint.address)) {
+            return;
+        }
+        for slot in sent.picks.iter().take(failed).flatten() {
+            if self.engines.get_mut(*slot as usize).is_some_and(|engine| engine.health.failed(now)) {
+                self.tell(Some(*slot));
+            }
+        }
+    }
+
+    /// Keeps the list of those that are unwell, to which one may come.
+    fn tell(&mut self, ejected: Option<Slot>) {
+        let engines = &self.engines;
+        self.unwell.retain(|slot| engines.get(*slot as usize).is_some_and(|engine| engine.health.is_unwell()));
+        if let Some(slot) = ejected.filter(|slot| !self.unwell.contains(slot)) {
+            self.unwell.push(slot);
+        }
+    }
+
+    /// Who of a pool is left out, by sorted indexes.
+    fn out_of(&self, pool: &Pool, now: Duration) -> Vec<usize> {
+        if self.unwell.is_empty() {
+            return Vec::new();
+        }
+        let until = |slot: &Slot| self.engines.get(*slot as usize)?.health.out_until(now);
+        let out = (0..).zip(&pool.slots).filter_map(|(index, slot)| Some((index, until(slot)?)));
+        spare(out.collect(), pool.slots.len())
+    }
+
+    /// Endpoints that are left out, as they failed lately, and for how long; in no order.
+    pub fn ejected(&self, now: Duration) -> Vec<(Arc<str>, Duration)> {
+        let out = |engine: &Engine| {
+            Some((Arc::clone(&engine.endpoint.address), engine.health.out_until(now)?.saturating_sub(now)))
+        };
+        self.engines.iter().filter(|engine| engine.published).filter_map(out).collect()
+    }
+
     /// Takes the prompt for the endpoint's from now on, so that the next one alike finds it there; how many had to go.
     /// `tokens` of it are to be computed.
-    fn learn(&mut self, slot: Slot, request: &Request<'_>, wanted: bool, key: Option<u64>, tokens: f64) -> usize {
+    fn learn(
+        &mut self,
+        slot: Slot,
+        request: &Request<'_>,
+        wanted: bool,
+        key: Option<u64>,
+        tokens: f64,
+        picks: [Option<Slot>; MAX_PICKS],
+    ) -> usize {
         let prefix = if wanted { request.prefix } else { &[] };
         let learned = wanted.then(|| self.index.learn(slot, prefix));
         if let (Some(key), Some(engine)) = (key, self.engines.get(slot as usize)) {
             let (address, stamp) = (Arc::clone(&engine.endpoint.address), learned.map(|learned| learned.stamp));
-            self.pending.put(key, Sent { slot, address, stamp, prefix: prefix.into(), tokens });
+            self.pending.put(key, Sent { slot, address, stamp, prefix: prefix.into(), tokens, picks });
         }
         learned.map_or(0, |learned| learned.evicted)
     }

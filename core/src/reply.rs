@@ -63,6 +63,9 @@ pub enum Refusal {
     /// A filter dropped every endpoint of the target. The text is upstream's, which names the filter.
     #[error("can't schedule to target pod: pods have all been filtered out by \"{0}\"")]
     Saturated(String),
+    /// Two pods did not begin to answer in time.
+    #[error("request to pod timed out")]
+    TimedOut,
     /// The host gave less of the body than it had announced.
     #[error("request body is not available")]
     BodyUnavailable,
@@ -93,6 +96,7 @@ impl Refusal {
             Self::NoPods(_) => (503, "no_available_pods"),
             Self::ProviderNotReady(_) => (503, "provider_not_ready"),
             Self::Saturated(_) => (429, "saturated"),
+            Self::TimedOut => (504, "timeout"),
             Self::BodyUnavailable => (500, "internal_error"),
         }
     }
@@ -107,6 +111,7 @@ impl Refusal {
             Self::UnknownPath | Self::RouteNotFound | Self::UnknownModel(_) => Kind::RouteNotFound,
             Self::ModelServerMissing(_) | Self::NoPods(_) => Kind::PodDiscovery,
             Self::Saturated(_) => Kind::Scheduling,
+            Self::TimedOut => Kind::Proxy,
             Self::ProviderNotReady(_) => Kind::ProviderDiscovery,
         }
     }

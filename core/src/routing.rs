@@ -8,12 +8,14 @@
 //! a rule whose weights are all zero passes the request on to the next ModelRoute).
 
 mod backoff;
+mod budget;
 mod codec;
 mod pattern;
 mod resolve;
 mod table;
 
 pub use backoff::BackoffClass;
+pub use budget::Budgets;
 pub use codec::DecodeError;
 pub use pattern::{Pattern, PatternError, Regex};
 pub use resolve::{Query, Resolution, Routed, Routes};

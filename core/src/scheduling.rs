@@ -26,7 +26,7 @@ pub use lora::LoraSlots;
 pub use picker::{MAX_PICKS, MaxScore, Picker};
 pub use plugin::{Arguments, Plugin};
 pub use prefix::PrefixArguments;
-pub use profile::{ASLEEP, Lap, Profile};
+pub use profile::{ASLEEP, EJECTED, Lap, Profile};
 pub use scorer::{GpuUsage, LeastLatency, LeastRequest, LoraAffinity, PrefixCache, RandomScore, Scorer};
 
 /// A source of uniform 64-bit values, handed in by whoever has one.

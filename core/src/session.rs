@@ -8,13 +8,17 @@ mod answer;
 mod head;
 mod local;
 mod models;
+mod patience;
 mod prefix;
 mod request;
+mod watch;
 
 pub use answer::Answer;
 pub use head::{Head, Opening, is_inference};
 pub use local::Local;
+pub use patience::{Patience, Patient, Progress};
 pub use request::{Forward, Session};
+pub use watch::Watch;
 
 #[cfg(test)]
 mod tests;

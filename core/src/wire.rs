@@ -27,6 +27,10 @@ pub const PREFIX_CHAIN: &str = "x-kthena-prefix";
 pub const TOKENS: &str = "x-kthena-tokens";
 /// The request's key: [`crate::access_log::Facts::key`] in 16 hexadecimal digits.
 pub const KEY: &str = "x-kthena-key";
+/// [`RATIONED`] where the ModelServer's retry budget is spent ([`crate::routing::Budgets`]); absent otherwise.
+pub const RETRIES: &str = "x-kthena-retries";
+/// A value of [`RETRIES`].
+pub const RATIONED: &str = "rationed";
 /// Marks the filter's own answers, so that Envoy's reply mapping leaves them alone.
 pub const LOCAL_REPLY: &str = "x-kthena-local-reply";
 /// [`ANTHROPIC`] where the client's errors have that shape; absent for OpenAI's.
@@ -45,6 +49,11 @@ pub const ENDPOINT: &str = "x-kthena-endpoint";
 pub const FACTS: &str = "kthena.facts";
 /// What Envoy calls it in its filter state.
 pub const FACTS_IN_ENVOY: &str = "wasm.kthena.facts";
+
+/// Envoy's property: how many tries of a request were begun, as an integer of 8 bytes, little-endian.
+pub const TRIES_IN_ENVOY: [&str; 2] = ["upstream", "request_attempt_count"];
+/// Envoy's property that the last try has once it is connected.
+pub const CONNECTED_IN_ENVOY: [&str; 2] = ["upstream", "cx_pool_ready_duration"];
 
 /// Envoy's own request headers for retries and timeouts: the filter sets them from the ModelServer.
 pub mod envoy {

@@ -28,7 +28,16 @@ fn measure(picker: &Arc<Picker>) -> f64 {
         black_box(decision.destination());
         let request_id = "6f0c8a54-1d1e-4f0e-9a3e-2f0d6a1f7c11".to_owned();
         let (number, time, decision) = (0, SystemTime::now(), Some(decision));
-        picker.decisions().remember(Record { number, time, request_id, target, model, tokens: 0, decision });
+        picker.decisions().remember(Record {
+            number,
+            time,
+            request_id,
+            target,
+            model,
+            tokens: 0,
+            rationed: false,
+            decision,
+        });
         drop(ticket);
     }
     start.elapsed().as_nanos() as f64 / f64::from(PICKS)

@@ -88,7 +88,7 @@ impl AccessLog {
 
 /// What scheduling learns of a request's end. Who answered after others had failed is not blamed for their time, and
 /// an answer that is none tells nothing of an engine's pace.
-fn ended<'a>(entry: &Entry, address: Option<&'a str>) -> Ended<'a> {
+fn ended<'a>(entry: &'a Entry, address: Option<&'a str>) -> Ended<'a> {
     let failed_as = |kind: Kind| entry.failure.as_ref().is_some_and(|failure| failure.kind == kind.name());
     // A client that went away is no fault of the engine's, nor is what the client asked for.
     let broken = entry.status < 300 && failed_as(Kind::Proxy);
@@ -102,6 +102,8 @@ fn ended<'a>(entry: &Entry, address: Option<&'a str>) -> Ended<'a> {
     };
     Ended {
         key: (entry.key != 0).then_some(entry.key),
+        target: entry.model_server(),
+        attempts: entry.upstream_attempts,
         address,
         status: entry.status,
         ttft: chunks.map(|chunks| chunks.first.saturating_sub(entry.phases.request)),

@@ -30,6 +30,8 @@ pub struct Record {
     pub model: String,
     /// Tokens of its prompt, estimated.
     pub tokens: u32,
+    /// Whether its retries were withheld: the ModelServer's budget was spent.
+    pub rationed: bool,
     /// `None` when nobody published the target.
     pub decision: Option<Decision>,
 }
@@ -123,6 +125,7 @@ mod tests {
             target: "default/a".to_owned(),
             model: model.to_owned(),
             tokens: 0,
+            rationed: false,
             decision: None,
         }
     }

@@ -204,6 +204,13 @@ impl Picker {
         all
     }
 
+    /// Endpoints that are left out, as they failed lately, and for how long; sorted.
+    pub fn ejected(&self) -> Vec<(Arc<str>, Duration)> {
+        let mut ejected = self.lock().ejected(self.now());
+        ejected.sort_unstable();
+        ejected
+    }
+
     /// Hashes of prompts that are known to be at some endpoint, counted at each.
     pub fn prefix_entries(&self) -> usize {
         self.lock().prefix_entries()

@@ -2,13 +2,18 @@
 
 use crate::stream::Stream;
 use crate::table;
+use crate::worker::{Waiting, budgets};
 use kthena_core::routing::{Routes, Table};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{ContextType, LogLevel};
+use std::rc::Rc;
 
 /// Configuration in, streams out.
-pub(crate) struct Root;
+#[derive(Default)]
+pub(crate) struct Root {
+    waiting: Rc<Waiting>,
+}
 
 impl Context for Root {}
 
@@ -18,6 +23,7 @@ impl RootContext for Root {
         let bytes = self.get_plugin_configuration().unwrap_or_default();
         match Table::decode(&bytes) {
             Ok(table) => {
+                budgets(|budgets| budgets.keep(table.servers.iter().map(|server| server.name.as_str())));
                 table::replace(Routes::new(table));
                 true
             }
@@ -29,8 +35,12 @@ impl RootContext for Root {
         }
     }
 
-    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Stream::new()))
+    fn on_tick(&mut self) {
+        self.waiting.tick();
+    }
+
+    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Stream::new(context_id, Rc::clone(&self.waiting))))
     }
 
     fn get_type(&self) -> Option<ContextType> {

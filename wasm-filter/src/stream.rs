@@ -1,6 +1,7 @@
 //! One request: Envoy's callbacks handed to the session, its outcomes to Envoy.
 
 use crate::table::routes;
+use crate::worker::{Waiting, budgets, now, tries};
 use kthena_core::access_log::Facts;
 use kthena_core::reply::Refusal;
 use kthena_core::session::{Answer, Forward, Head, Local, Opening, Session};
@@ -8,12 +9,17 @@ use kthena_core::wire;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::ops::Range;
+use std::rc::Rc;
 use std::time::Instant;
 
 /// One request.
 pub(crate) struct Stream {
+    id: u32,
     start: Instant,
     state: State,
+    waiting: Rc<Waiting>,
+    /// Whether we look after its tries.
+    watched: bool,
 }
 
 /// A request's state between callbacks.
@@ -22,8 +28,12 @@ enum State {
     New,
     /// The headers are held while the body is scanned.
     Body(Box<Session>),
-    /// On its way to an engine.
-    Forwarded(Box<Answer>),
+    /// On its way to an engine, or answered by it.
+    Forwarded {
+        answer: Box<Answer>,
+        /// Whether it is tried no more.
+        begun: bool,
+    },
     /// Not ours: Envoy's own routes answer.
     Passed,
     /// We answered.
@@ -33,8 +43,8 @@ enum State {
 // === impl Stream ===
 
 impl Stream {
-    pub(crate) fn new() -> Self {
-        Self { start: Instant::now(), state: State::New }
+    pub(crate) fn new(id: u32, waiting: Rc<Waiting>) -> Self {
+        Self { id, start: Instant::now(), state: State::New, waiting, watched: false }
     }
 
     fn reply(&mut self, Local { reply, facts }: Local) -> Action {
@@ -46,7 +56,8 @@ impl Stream {
     }
 
     /// Edits the request and lets it go. `body` is the length of the buffered body.
-    fn forward(&mut self, forward: Forward, body: usize) -> Action {
+    fn forward(&mut self, mut forward: Forward, body: usize) -> Action {
+        budgets(|budgets| forward.ration(budgets, now()));
         for (name, value) in &forward.set {
             self.set_http_request_header(name, Some(value));
         }
@@ -64,8 +75,25 @@ impl Stream {
                 self.set_http_request_header("content-length", Some(&length.to_string()));
             }
         }
-        self.state = State::Forwarded(Box::new(forward.answer));
+        if let Some(patience) = forward.patience(now()) {
+            self.waiting.begin(self.id, patience);
+            self.watched = true;
+        }
+        self.state = State::Forwarded { answer: Box::new(forward.answer), begun: false };
         Action::Continue
+    }
+
+    /// The request is tried no more: its answer begins, or it has ended without one.
+    fn tried(&mut self) {
+        let given_up = std::mem::take(&mut self.watched) && !self.waiting.end(self.id);
+        let State::Forwarded { answer, begun } = &mut self.state else { return };
+        if !std::mem::replace(begun, true) && !answer.rationed() {
+            let retries = tries().saturating_sub(1);
+            budgets(|budgets| budgets.retried(answer.server(), retries, now()));
+        }
+        if given_up {
+            self.state = State::Answered(Box::new(answer.given_up()));
+        }
     }
 
     /// The session, taken out, while the body is read.
@@ -90,6 +118,12 @@ impl Stream {
 }
 
 impl Context for Stream {}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.waiting.end(self.id);
+    }
+}
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
@@ -117,7 +151,7 @@ impl HttpContext for Stream {
         let fed = match &self.state {
             State::Body(session) => session.bytes(),
             State::Answered(_) => return Action::Pause,
-            State::New | State::Passed | State::Forwarded(_) => return Action::Continue,
+            State::New | State::Passed | State::Forwarded { .. } => return Action::Continue,
         };
         let chunk = if size > fed { self.get_http_request_body(fed, size - fed) } else { None };
         let State::Body(session) = &mut self.state else { return Action::Continue };
@@ -141,12 +175,13 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        if end_of_stream || !matches!(self.state, State::Forwarded(_)) {
+        self.tried();
+        if end_of_stream || !matches!(self.state, State::Forwarded { .. }) {
             return Action::Continue;
         }
         let content_type = self.get_http_response_header_bytes("content-type").unwrap_or_default();
         let encoding = self.get_http_response_header_bytes("content-encoding").unwrap_or_default();
-        let State::Forwarded(answer) = &mut self.state else { return Action::Continue };
+        let State::Forwarded { answer, .. } = &mut self.state else { return Action::Continue };
         if answer.start(&content_type, &encoding) {
             self.remove_http_response_header("content-length");
         }
@@ -154,11 +189,11 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        if !matches!(&self.state, State::Forwarded(answer) if answer.reads()) {
+        if !matches!(&self.state, State::Forwarded { answer, .. } if answer.reads()) {
             return Action::Continue;
         }
         let chunk = self.get_http_response_body(0, size).unwrap_or_default();
-        let State::Forwarded(answer) = &mut self.state else { return Action::Continue };
+        let State::Forwarded { answer, .. } = &mut self.state else { return Action::Continue };
         if let Some(bytes) = answer.feed(&chunk, end_of_stream, self.start.elapsed()) {
             self.set_http_response_body(0, size, &bytes);
         }
@@ -167,8 +202,9 @@ impl HttpContext for Stream {
 
     /// The request is over, however it ended: Envoy calls this before its access loggers, and after it nothing.
     fn on_log(&mut self) {
+        self.tried();
         let facts = match &self.state {
-            State::Forwarded(answer) => answer.facts(),
+            State::Forwarded { answer, .. } => answer.facts(),
             State::Answered(facts) => Facts::clone(facts),
             // It ended before its body did.
             State::Body(_) => Facts::default(),

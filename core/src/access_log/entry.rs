@@ -39,6 +39,8 @@ pub struct Entry {
     pub upstream_status: Option<u16>,
     /// Attempts that were made; 0 when none was.
     pub upstream_attempts: u32,
+    /// Whether its retries were withheld: the ModelServer's budget was spent.
+    pub rationed: bool,
     /// As the engine reported them.
     pub usage: Option<Usage>,
     /// Where the time went.

@@ -31,6 +31,8 @@ pub struct Facts {
     pub refusal: Option<(Kind, String)>,
     /// When the filter let the request go, from its start.
     pub forwarded: Option<Duration>,
+    /// Whether its retries were withheld: the ModelServer's budget was spent.
+    pub rationed: bool,
     /// As the engine reported it.
     pub usage: Option<Usage>,
     /// The pace of a streamed answer.

@@ -25,6 +25,7 @@ fn entry() -> Entry {
         request_id: "7c1e".into(),
         upstream_status: Some(200),
         upstream_attempts: 2,
+        rationed: false,
         usage: Some(Usage { input: 12, output: 34 }),
         phases: Phases {
             total: Duration::from_micros(150_900),
@@ -164,13 +165,15 @@ fn facts() -> impl Strategy<Value = Facts> {
         (
             proptest::option::of(refusal),
             proptest::option::of(duration()),
+            any::<bool>(),
             proptest::option::of(usage),
             proptest::option::of(chunks()),
             proptest::option::of((any::<u16>(), ".*")),
         ),
     )
-        .prop_map(|((key, model, model_known, model_route, target), (refusal, forwarded, usage, chunks, told))| {
-            Facts { key, model, model_known, model_route, target, refusal, forwarded, usage, chunks, told }
+        .prop_map(|((key, model, model_known, model_route, target), rest)| {
+            let (refusal, forwarded, rationed, usage, chunks, told) = rest;
+            Facts { key, model, model_known, model_route, target, refusal, forwarded, rationed, usage, chunks, told }
         })
 }
 

@@ -2,6 +2,7 @@
 
 use super::Slot;
 use crate::prefix::Stamp;
+use crate::scheduling::MAX_PICKS;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,10 @@ pub struct Dispatch {
 pub struct Ended<'a> {
     /// The one that [`super::Fleet::pick`] was given.
     pub key: Option<u64>,
+    /// `namespace/name` of the ModelServer that it was sent to.
+    pub target: Option<&'a str>,
+    /// Tries that were made.
+    pub attempts: u32,
     /// `ip:port` of who served it last; `None` when nobody was reached.
     pub address: Option<&'a str>,
     /// What the client got; 0 when it went away before it got any.
@@ -58,11 +63,24 @@ pub(super) struct Sent {
     pub(super) prefix: Box<[u64]>,
     /// Tokens of its prompt that were to be computed.
     pub(super) tokens: f64,
+    /// Whom it may be tried on, in order; the first is `slot`. One may be another's by the time that it ends, who is then
+    /// blamed for a failure.
+    pub(super) picks: [Option<Slot>; MAX_PICKS],
 }
 
 // === impl Ended ===
 
 impl Ended<'_> {
+    /// Whether whoever was asked last failed it. A client that went away says nothing.
+    pub(super) fn failed(&self) -> bool {
+        self.status >= 500 || self.broken
+    }
+
+    /// Whether whoever was asked last would not serve this, as it might refuse anything.
+    pub(super) fn refused(&self) -> bool {
+        matches!(self.status, 401 | 403 | 404 | 429)
+    }
+
     /// Whether an engine answered it as it was asked to.
     pub(super) fn served(&self) -> bool {
         (200..300).contains(&self.status) && !self.broken

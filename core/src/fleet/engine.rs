@@ -1,5 +1,6 @@
 //! What is known of one engine.
 
+use super::ejection::Health;
 use super::prefill::Prefill;
 use super::{Ended, Seen};
 use crate::engine::{Model, Observation};
@@ -22,6 +23,7 @@ pub(super) struct Engine {
     tpot: Ewma,
     duration: Ewma,
     pub(super) prefill: Prefill,
+    pub(super) health: Health,
 }
 
 // === impl Engine ===
@@ -29,12 +31,13 @@ pub(super) struct Engine {
 impl Engine {
     /// What plugins know of it beside its load; `matched` is the share of the prompt that its cache holds.
     pub(super) fn known(&self, matched: f64) -> Known<'_> {
-        Known { matched, models: self.models.as_deref().map(Vec::as_slice), lora: Some(&self.lora) }
+        Known { matched, ejected: false, models: self.models.as_deref().map(Vec::as_slice), lora: Some(&self.lora) }
     }
 
     pub(super) fn seen(&self, now: Duration) -> Seen {
         let Endpoint { address, pod } = self.endpoint.clone();
-        Seen { address, pod, load: self.load(0.0, now.as_secs_f64()), models: self.models.clone() }
+        let ejected = self.health.out_until(now).map(|until| until.saturating_sub(now));
+        Seen { address, pod, load: self.load(0.0, now.as_secs_f64()), models: self.models.clone(), ejected }
     }
 
     /// What it is doing at that time, in seconds, where so many routers do as we do.
@@ -141,6 +144,7 @@ impl Default for Engine {
             tpot: Ewma::default(),
             duration: Ewma::default(),
             prefill: Prefill::default(),
+            health: Health::default(),
         }
     }
 }

@@ -183,3 +183,132 @@ fn an_endpoint_that_left_takes_its_prompts_with_it() {
     ended(&mut fleet, 1, "10.0.0.1:8000", 200);
     assert_eq!(fleet.prefix_entries(), 0, "nobody is there to have it");
 }
+
+/// What became of requests, one after the other, at a fleet of which some endpoints are bad: picks of each.
+fn outcomes(
+    fleet: &mut Fleet,
+    requests: u64,
+    now: Duration,
+    bad: impl Fn(&str) -> Option<u16>,
+) -> HashMap<Arc<str>, u32> {
+    let mut picked = HashMap::new();
+    let mut drawn = 0_u64;
+    for key in 1..=requests {
+        let mut random = || {
+            drawn += 1;
+            drawn.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+        };
+        let pick = fleet.pick(&Profile::default(), &REQUEST, Some(key), now, &mut random, &mut |_| ()).unwrap();
+        let list: Vec<_> = pick.decision.addresses().cloned().collect();
+        *picked.entry(Arc::clone(&list[0])).or_default() += 1;
+        // As Envoy: what answers 5xx is tried again, a 4xx is an answer.
+        let tried = list.iter().take_while(|address| bad(address).is_some_and(|status| status >= 500)).count();
+        let (attempts, last) = ((tried + 1).min(list.len()) as u32, &list[tried.min(list.len() - 1)]);
+        let status = bad(last).unwrap_or(200);
+        pick.dispatch.into_iter().for_each(|dispatch| fleet.end(dispatch));
+        let target = Some("ns/a");
+        fleet.completed(
+            &Ended { key: Some(key), target, attempts, address: Some(last), status, ..Ended::default() },
+            now,
+        );
+    }
+    picked
+}
+
+#[test]
+fn an_endpoint_that_fails_is_left_out_though_its_requests_are_served_by_others() {
+    let mut fleet = fleet(3);
+    let bad = "10.0.0.1:8000";
+    let picked = outcomes(&mut fleet, 100, NOW, |address| (address == bad).then_some(500));
+    assert_eq!(picked[bad], 5, "{picked:?}");
+    assert_eq!(fleet.ejected(NOW), [(bad.into(), Duration::from_secs(10))]);
+    let (decision, _) = pick(&mut fleet, &REQUEST).unwrap();
+    assert_eq!(decision.verdicts[0].dropped_by, Some(crate::scheduling::EJECTED));
+    assert!(!decision.dropped_any(), "Envoy may try it after all others");
+}
+
+#[test]
+fn one_request_tries_it_when_its_time_is_over() {
+    let mut fleet = fleet(3);
+    let bad = "10.0.0.1:8000";
+    outcomes(&mut fleet, 100, NOW, |address| (address == bad).then_some(503));
+    let later = NOW + Duration::from_secs(10);
+    let picked = outcomes(&mut fleet, 100, later, |address| (address == bad).then_some(503));
+    assert_eq!(picked[bad], 1, "{picked:?}");
+    assert_eq!(fleet.ejected(later), [(bad.into(), Duration::from_secs(20))]);
+    let later = later + Duration::from_secs(20);
+    let picked = outcomes(&mut fleet, 90, later, |_| None);
+    assert!(picked[bad] > 20, "{picked:?}");
+}
+
+#[test]
+fn while_it_is_tried_nobody_else_is_sent_there() {
+    let mut fleet = fleet(3);
+    let bad = "10.0.0.1:8000";
+    outcomes(&mut fleet, 100, NOW, |address| (address == bad).then_some(503));
+    let later = NOW + Duration::from_secs(10);
+    let picks: Vec<_> = (0..30)
+        .filter_map(|_| fleet.pick(&Profile::default(), &REQUEST, None, later, &mut || 0, &mut |_| ()))
+        .filter_map(|pick| pick.decision.addresses().next().cloned())
+        .collect();
+    assert_eq!(picks.iter().filter(|pick| ***pick == *bad).count(), 1, "{picks:?}");
+}
+
+#[test]
+fn the_last_endpoint_and_half_of_a_pool_stay_however_they_fail() {
+    for (endpoints, out) in [(1, 0), (2, 1), (3, 1), (4, 2), (5, 2)] {
+        let mut fleet = fleet(endpoints);
+        outcomes(&mut fleet, 200, NOW, |_| Some(500));
+        let (decision, _) = pick(&mut fleet, &REQUEST).unwrap();
+        let dropped = decision.verdicts.iter().filter(|verdict| verdict.dropped_by.is_some()).count();
+        assert_eq!((dropped, decision.picks.len()), (out, endpoints - out));
+    }
+}
+
+#[test]
+fn an_engine_that_refuses_at_once_draws_no_traffic_for_long() {
+    for status in [401, 404, 429] {
+        let mut fleet = fleet(3);
+        let bad = "10.0.0.1:8000";
+        let picked = outcomes(&mut fleet, 300, NOW, |address| (address == bad).then_some(status));
+        assert_eq!(picked[bad], 20, "{status}: {picked:?}");
+        assert_eq!(fleet.ejected(NOW).len(), 1);
+    }
+}
+
+#[test]
+fn clients_that_send_nonsense_eject_nobody() {
+    for status in [400, 404, 422] {
+        let mut fleet = fleet(3);
+        outcomes(&mut fleet, 500, NOW, |_| Some(status));
+        assert_eq!(fleet.ejected(NOW), []);
+    }
+}
+
+#[test]
+fn a_try_of_somebody_that_was_not_picked_blames_nobody() {
+    let mut fleet = fleet(3);
+    for key in 1..50 {
+        let pick = fleet.pick(&Profile::default(), &REQUEST, Some(key), NOW, &mut || key, &mut |_| ()).unwrap();
+        let third = pick.decision.addresses().nth(2).cloned();
+        pick.dispatch.into_iter().for_each(|dispatch| fleet.end(dispatch));
+        let ended = Ended { key: Some(key), attempts: 2, address: third.as_deref(), status: 200, ..Ended::default() };
+        fleet.completed(&ended, NOW);
+    }
+    assert_eq!(fleet.ejected(NOW), []);
+}
+
+#[test]
+fn an_endpoint_that_failed_serves_while_the_others_sleep() {
+    let mut fleet = fleet(2);
+    let bad = "10.0.0.1:8000";
+    outcomes(&mut fleet, 50, NOW, |address| (address == bad).then_some(500));
+    let signals = Signals { asleep: true, ..Signals::default() };
+    fleet.observe(
+        "10.0.0.2:8000",
+        Some(Observation { signals, adapters: None, restarted: false }),
+        Snapshot::default(),
+    );
+    let (decision, _) = pick(&mut fleet, &REQUEST).unwrap();
+    assert_eq!(decision.picks, [0]);
+}

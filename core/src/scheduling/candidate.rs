@@ -18,6 +18,8 @@ pub struct Endpoint {
 pub struct Known<'a> {
     /// Share of the request's prompt that it has in its KV cache as far as we know, in [0, 1].
     pub matched: f64,
+    /// Whether it failed lately and is left out while another one may serve.
+    pub ejected: bool,
     /// The models and adapters that it serves; `None` when it never said.
     pub models: Option<&'a [Model]>,
     /// The adapters in its slots.

@@ -1,6 +1,6 @@
 //! What was decided, and why.
 
-use super::{Endpoint, Load, MAX_PICKS};
+use super::{EJECTED, Endpoint, Load, MAX_PICKS};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,9 +53,9 @@ impl Decision {
         self.picks.iter().filter_map(|pick| self.endpoints.get(*pick)).map(|endpoint| &endpoint.address)
     }
 
-    /// Whether some endpoints must not serve the request although others may.
+    /// Whether some endpoints must not serve the request although others may. Who was ejected may, after all others.
     pub fn dropped_any(&self) -> bool {
-        self.verdicts.iter().any(|verdict| verdict.dropped_by.is_some())
+        self.verdicts.iter().any(|verdict| verdict.dropped_by.is_some_and(|by| by != EJECTED))
     }
 
     /// Scores of an endpoint in [0, 1], one a scorer; none where it was not scored.

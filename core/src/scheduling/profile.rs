@@ -11,6 +11,9 @@ use std::{fmt, iter};
 /// What the built-in rule is called in verdicts: an engine asleep answers health checks and no request.
 pub const ASLEEP: &str = "asleep";
 
+/// What verdicts call it that an endpoint failed lately.
+pub const EJECTED: &str = "ejected";
+
 /// A step of a decision that has just ended, for whoever holds a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lap {
@@ -63,6 +66,9 @@ impl Profile {
         if dropped_by == ASLEEP {
             return Some("its engine is asleep and another one is awake".to_owned());
         }
+        if dropped_by == EJECTED {
+            return Some("it failed lately and is left out for a while".to_owned());
+        }
         self.filters.iter().find(|filter| filter.name() == dropped_by).map(|filter| filter.reason())
     }
 
@@ -70,7 +76,7 @@ impl Profile {
     /// (nothing, where `known` ends early).
     ///
     /// Before the filters, endpoints asleep go ([`ASLEEP`]) while there is one awake, even if the filters will
-    /// drop that one; when all sleep, all stay.
+    /// drop that one; when all sleep, all stay. Of those awake, the ejected go ([`EJECTED`]) while there is another.
     ///
     /// When every endpoint was dropped the decision lists no pick and is [`Decision::saturated`].
     pub fn decide<'a>(
@@ -96,11 +102,23 @@ impl Profile {
     ) -> Decision {
         let mut candidates: Vec<Candidate<'_>> = Vec::with_capacity(loads.len());
         let known = known.into_iter().chain(iter::repeat(Known::default()));
-        candidates.extend(loads.iter().zip(known).map(|(load, known)| Candidate::new(load, known)));
+        let mut any_ejected = false;
+        candidates.extend(loads.iter().zip(known).map(|(load, known)| {
+            any_ejected |= known.ejected;
+            Candidate::new(load, known)
+        }));
         let mut dropped = Dropped::among(candidates.len());
         if candidates.iter().any(|candidate| !candidate.load.asleep()) {
             dropped.by(ASLEEP, |keep| {
                 candidates.iter().zip(keep).for_each(|(candidate, keep)| *keep = !candidate.load.asleep());
+            });
+        }
+        if any_ejected {
+            dropped.by(EJECTED, |keep| {
+                // Where the others sleep, one that failed lately is the best that there is.
+                if candidates.iter().zip(&*keep).any(|(candidate, keep)| *keep && !candidate.known.ejected) {
+                    candidates.iter().zip(keep).for_each(|(candidate, keep)| *keep &= !candidate.known.ejected);
+                }
             });
         }
         lap(Lap::Start);

@@ -2,6 +2,7 @@
 
 use crate::access_log::{self, Chunks, Facts};
 use crate::openai::{BodyUsage, Forward, Usage, UsageReader};
+use crate::reply::Refusal;
 use std::time::Duration;
 
 /// Reads one answer.
@@ -31,6 +32,26 @@ impl Answer {
     /// Whether the usage chunk is one that the client did not ask for.
     pub(super) fn inject(&mut self, injected: bool) {
         self.injected = injected;
+    }
+
+    /// `namespace/name` of the ModelServer that answers.
+    pub fn server(&self) -> &str {
+        self.facts.target.as_ref().map(|(server, _)| server.as_str()).unwrap_or_default()
+    }
+
+    /// Whether its retries were withheld.
+    pub fn rationed(&self) -> bool {
+        self.facts.rationed
+    }
+
+    pub(super) fn ration(&mut self) {
+        self.facts.rationed = true;
+    }
+
+    /// What is known of a request that was given up on.
+    pub fn given_up(&self) -> Facts {
+        let refusal = Refusal::TimedOut;
+        self.facts().refused(refusal.kind(), &refusal.to_string())
     }
 
     /// Takes the answer's headers. Returns whether its length may change, so that an announced one must go.

@@ -1,11 +1,11 @@
 //! The body: scanned as it arrives, judged when it is whole.
 
-use super::{Answer, Head, Local, prefix};
+use super::{Answer, Head, Local, Patience, prefix};
 use crate::access_log::Facts;
 use crate::form::{Boundary, FormModel, FormScanner};
 use crate::openai::{Model, Rewrite, Scan, Scanner};
 use crate::reply::{Refusal, Shape};
-use crate::routing::{Query, Resolution, Routed, Routes};
+use crate::routing::{Budgets, Query, Resolution, Routed, Routes};
 use crate::wire;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use std::ops::Range;
@@ -14,6 +14,9 @@ use std::time::Duration;
 /// Outcomes after which another endpoint is tried: it could not be reached, it went away or took too
 /// long before its first byte, or it answered with a 5xx. An engine's 4xx is an answer.
 const RETRY_ON: &str = "5xx,reset,connect-failure,refused-stream";
+
+/// Of those, what cost no engine anything: the request was not sent.
+const RETRY_UNSENT: &str = "connect-failure,refused-stream,reset-before-request";
 
 /// A request whose body is on its way.
 #[derive(Debug)]
@@ -53,6 +56,10 @@ pub struct Forward {
     pub answer: Answer,
     /// The shape that this client's errors have.
     pub shape: Shape,
+    /// How long a try may take to answer with headers; 0 for as long as it takes.
+    timeout: Duration,
+    /// Retries after the first try.
+    retries: u32,
 }
 
 // === impl Session ===
@@ -205,6 +212,7 @@ impl Forward {
             forwarded: Some(now),
             ..facts
         };
+        let (timeout, retries) = (Duration::from_millis(server.header_timeout_ms.into()), server.retries);
         let mut set = vec![
             (wire::TARGET, server.name.clone()),
             (wire::MODEL, header_value(model)),
@@ -230,7 +238,35 @@ impl Forward {
             set.push(("accept-encoding", "identity".to_owned()));
         }
         let content_length = !head.value("content-length").is_empty();
-        Self { set, rewrite: Rewrite::default(), content_length, answer: Answer::expect(facts), shape }
+        Self {
+            set,
+            rewrite: Rewrite::default(),
+            content_length,
+            answer: Answer::expect(facts),
+            shape,
+            timeout,
+            retries,
+        }
+    }
+
+    /// Counts the request in its ModelServer's budget. Where that is spent, only what no engine saw is retried.
+    pub fn ration(&mut self, budgets: &mut Budgets, now: Duration) {
+        if budgets.request(self.answer.server(), now) || self.retries == 0 {
+            return;
+        }
+        self.answer.ration();
+        self.set.push((wire::RETRIES, wire::RATIONED.to_owned()));
+        for (name, value) in &mut self.set {
+            if *name == wire::envoy::RETRY_ON {
+                *value = RETRY_UNSENT.to_owned();
+            }
+        }
+    }
+
+    /// What bounds the tries that may time out; `None` where Envoy alone does. Not before [`Forward::ration`].
+    pub fn patience(&self, now: Duration) -> Option<Patience> {
+        // Rationed, a try that timed out is not retried.
+        if self.answer.rationed() { None } else { Patience::new(self.timeout, self.retries.saturating_add(1), now) }
     }
 }
 

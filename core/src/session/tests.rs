@@ -1,7 +1,7 @@
 use super::*;
 use crate::access_log::{Chunks, Facts, Kind, Usage};
 use crate::prefix::{self, Blocks, Chain};
-use crate::routing::{BackoffClass, Routes, Rule, RuleMatch, Server, ServerState, Table, Target, TargetRoute};
+use crate::routing::{BackoffClass, Budgets, Routes, Rule, RuleMatch, Server, ServerState, Table, Target, TargetRoute};
 use crate::wire;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -442,4 +442,29 @@ fn only_inference_paths_are_logged() {
     ] {
         assert_eq!(is_inference(path), logged, "{path}");
     }
+}
+
+#[test]
+fn where_the_budget_is_spent_only_what_no_engine_saw_is_retried() {
+    let mut budgets = Budgets::default();
+    let (mut forward, _) = send("/v1/completions", br#"{"model":"virtual","prompt":"x"}"#, 64).unwrap();
+    let all = set(&forward, wire::envoy::RETRY_ON).map(str::to_owned);
+    forward.ration(&mut budgets, NOW);
+    assert_eq!((set(&forward, wire::envoy::RETRY_ON), set(&forward, wire::RETRIES)), (all.as_deref(), None));
+    budgets.retried("default/small", 100, NOW);
+    forward.ration(&mut budgets, NOW);
+    let retry_on = "connect-failure,refused-stream,reset-before-request";
+    assert_eq!(
+        (set(&forward, wire::envoy::RETRY_ON), set(&forward, wire::RETRIES)),
+        (Some(retry_on), Some("rationed"))
+    );
+    assert!(forward.answer.facts().rationed && forward.patience(NOW).is_none());
+}
+
+#[test]
+fn a_request_that_was_given_up_on_says_so_in_the_log() {
+    let (forward, _) = send("/v1/completions", br#"{"model":"virtual","prompt":"x"}"#, 64).unwrap();
+    let facts = forward.answer.given_up();
+    assert_eq!(facts.refusal, Some((Kind::Proxy, "request to pod timed out".to_owned())));
+    assert_eq!(facts.target, forward.answer.facts().target);
 }

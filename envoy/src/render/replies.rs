@@ -38,7 +38,7 @@ struct Case {
     message: &'static str,
 }
 
-const CASES: [Case; 9] = [
+const CASES: [Case; 10] = [
     Case {
         flags: &["UT", "SI", "DT", "UMSDR"],
         picks_only: false,
@@ -70,6 +70,15 @@ const CASES: [Case; 9] = [
         status: Some(503),
         code: "no_available_pods",
         message: "no available pods",
+    },
+    // The filter has given up on a request: it sets no flag, and nobody else answers so.
+    Case {
+        flags: &[],
+        picks_only: false,
+        when: (Op::Eq, 504),
+        status: None,
+        code: "timeout",
+        message: "request to pod timed out",
     },
     Case {
         flags: &[],

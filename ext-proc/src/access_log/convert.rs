@@ -45,6 +45,7 @@ pub(super) fn entry(from: HttpAccessLogEntry, pod: impl FnOnce(SocketAddr) -> Op
         upstream_status: upstream_status(&from),
         // Without a host there was no attempt, though Envoy had begun to count.
         upstream_attempts: if upstream.is_some() { attempts } else { 0 },
+        rationed: facts.rationed,
         usage: facts.usage,
         phases: common.map(|common| phases(common, &facts)).unwrap_or_default(),
         chunks: facts.chunks,

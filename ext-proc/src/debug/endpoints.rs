@@ -20,9 +20,11 @@ struct Shown<'a> {
     pod: &'a str,
     in_flight: u32,
     signals: Option<Said>,
+    /// For how long it is left out, as it failed lately.
+    ejected_for_seconds: Option<f64>,
 }
 
-/// `{"endpoints": [{target, address, pod, inFlight, signals}]}`, by target.
+/// `{"endpoints": [{target, address, pod, inFlight, signals, ejectedForSeconds}]}`, by target.
 pub(super) async fn endpoints(State(debug): State<Arc<Debug>>) -> Response {
     written(move || {
         let pools = debug.picker.endpoints();
@@ -33,6 +35,7 @@ pub(super) async fn endpoints(State(debug): State<Arc<Debug>>) -> Response {
             pod: &endpoint.pod,
             in_flight: endpoint.load.in_flight,
             signals: endpoint.load.signals.as_ref().map(signals),
+            ejected_for_seconds: endpoint.ejected.map(|left| left.as_secs_f64()),
         });
         serde_json::to_vec(&Endpoints { endpoints: endpoints.collect() })
     })

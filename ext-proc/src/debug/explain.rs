@@ -9,7 +9,7 @@ use serde::Serialize;
 /// How many endpoints of one decision are listed at most.
 pub(super) const MOST_ENDPOINTS: usize = 32;
 
-/// `{number, time, requestId, target, model, tokens, outcome, routers, scorers, picks, endpoints, omitted}`.
+/// `{number, time, requestId, target, model, tokens, retriesWithheld, outcome, routers, scorers, picks, endpoints, omitted}`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Explained<'a> {
@@ -20,6 +20,8 @@ pub(super) struct Explained<'a> {
     model: &'a str,
     /// Of its prompt, estimated.
     tokens: u32,
+    /// The ModelServer's retry budget was spent.
+    retries_withheld: bool,
     outcome: String,
     /// How many routers there seem to be that do as this one does.
     routers: f64,
@@ -101,6 +103,7 @@ pub(super) fn explain<'a>(record: &'a Record, profile: &Profile) -> Explained<'a
         target: &record.target,
         model: &record.model,
         tokens: record.tokens,
+        retries_withheld: record.rationed,
         outcome: outcome(record),
         routers: decision
             .and_then(|decision| decision.loads.first())
@@ -229,6 +232,7 @@ mod tests {
             target: "default/a".to_owned(),
             model: "m".to_owned(),
             tokens: 12,
+            rationed: false,
             decision,
         }
     }
@@ -244,6 +248,7 @@ mod tests {
         let told = told(&record(Some(decision)), &profile);
         let expected = json!({
             "number": 7, "time": "2023-11-14T22:13:20.123Z", "requestId": "id-1", "target": "default/a", "model": "m", "tokens": 12,
+            "retriesWithheld": false,
             "outcome": "default/q, then 1 to retry", "routers": 1.0,
             "scorers": [{"name": "least-request", "weight": 2.0}],
             "picks": ["q:8000", "p:8000"],

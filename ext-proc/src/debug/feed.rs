@@ -95,6 +95,7 @@ mod tests {
                 target: target.to_owned(),
                 model: "m".to_owned(),
                 tokens: 0,
+                rationed: false,
                 decision: None,
             });
         }

@@ -32,6 +32,7 @@ pub struct Asked {
     prefix: Vec<u64>,
     tokens: u32,
     key: Option<u64>,
+    rationed: bool,
 }
 
 impl Asked {
@@ -54,6 +55,7 @@ impl Asked {
             target: self.target,
             model: self.model,
             tokens: self.tokens,
+            rationed: self.rationed,
             decision,
         }
     }
@@ -84,6 +86,7 @@ pub fn asked(message: &ProcessingRequest) -> Option<Asked> {
             wire::PREFIX_CHAIN => asked.prefix = prefix::decode(&value(header)).unwrap_or_default(),
             wire::TOKENS => asked.tokens = tokens(&value(header)),
             wire::KEY => asked.key = u64::from_str_radix(&value(header), 16).ok(),
+            wire::RETRIES => asked.rationed = value(header) == wire::RATIONED,
             REQUEST_ID => asked.request_id = value(header),
             _ => {}
         }
@@ -190,6 +193,7 @@ mod tests {
             header(wire::PREFIX_CHAIN, &prefix::encode(&[7, u64::MAX]), ""),
             header(wire::TOKENS, "12", ""),
             header(wire::KEY, "", "00000000000000ff"),
+            header(wire::RETRIES, wire::RATIONED, ""),
         ];
         let expected = Asked {
             target: "default/a".into(),
@@ -201,6 +205,7 @@ mod tests {
             prefix: vec![7, 0xffff_ffff_ffff],
             tokens: 12,
             key: Some(255),
+            rationed: true,
         };
         assert_eq!(ask(headers), expected);
     }
@@ -208,7 +213,8 @@ mod tests {
     #[test]
     fn headers_that_the_filter_did_not_write_say_nothing() {
         assert_eq!(ask(vec![]), Asked::default());
-        let headers = [wire::PREFIX_CHAIN, wire::TOKENS, wire::KEY].map(|name| header(name, "no such thing", ""));
+        let headers =
+            [wire::PREFIX_CHAIN, wire::TOKENS, wire::KEY, wire::RETRIES].map(|name| header(name, "no such thing", ""));
         assert_eq!(ask(headers.to_vec()), Asked::default());
         assert_eq!(ask(vec![header(wire::TOKENS, "99999999999", "")]).request().tokens, u32::MAX);
     }

@@ -20,6 +20,16 @@ impl Source for InFlight {
         vec![
             single("kthena_router_in_flight_requests", "Requests picked for and not ended", kind, total as f64),
             family("kthena_router_endpoint_in_flight_requests", help, kind, endpoints),
+            family(
+                "kthena_router_endpoint_ejected",
+                "1 for an endpoint that failed lately and is left out while enough others of its ModelServer are there",
+                kind,
+                self.0
+                    .ejected()
+                    .iter()
+                    .map(|(address, _)| sample(vec![pair("endpoint", address)], kind, 1.0))
+                    .collect(),
+            ),
             single(
                 "kthena_router_prefix_cache_entries",
                 "Hashes of prompts that are known to be at some endpoint, counted at each",

@@ -28,6 +28,7 @@ const GAPS: [f64; Chunks::BOUNDS.len()] = {
     seconds
 };
 
+const BACKEND: [&str; 2] = ["backend_type", "backend_name"];
 const STREAM: [&str; 4] = ["model", "path", "backend_type", "backend_name"];
 
 /// Families that are fed by [`Entry`]s.
@@ -39,6 +40,8 @@ pub(super) struct Requests {
     first_token: Arc<Family<Histogram, 4>>,
     per_output_token: Arc<Family<Histogram, 4>>,
     gaps: Arc<Family<Histogram, 4>>,
+    retries: Arc<Family<Counter, 2>>,
+    rationed: Arc<Family<Counter, 2>>,
 }
 
 // === impl Requests ===
@@ -89,6 +92,12 @@ impl Requests {
                 STREAM,
                 &GAPS,
             ),
+            retries: Family::new("kthena_router_retries_total", "Tries after the first one of a request", BACKEND),
+            rationed: Family::new(
+                "kthena_router_retry_budget_spent_total",
+                "Requests whose retries were withheld, as their ModelServer's budget was spent",
+                BACKEND,
+            ),
         }
     }
 
@@ -100,6 +109,8 @@ impl Requests {
             Arc::clone(&self.first_token) as _,
             Arc::clone(&self.per_output_token) as _,
             Arc::clone(&self.gaps) as _,
+            Arc::clone(&self.retries) as _,
+            Arc::clone(&self.rationed) as _,
         ]
     }
 
@@ -118,6 +129,12 @@ impl Requests {
         if let Some(usage) = entry.usage {
             self.tokens.at(third("input"), now).add(usage.input);
             self.tokens.at(third("output"), now).add(usage.output);
+        }
+        // From the first request on, so that a rate can be taken of what is rare.
+        if entry.bound.is_some() {
+            let retries = entry.upstream_attempts.saturating_sub(1);
+            self.retries.at([backend_type, backend], now).add(retries.into());
+            self.rationed.at([backend_type, backend], now).add(entry.rationed.into());
         }
         if let Some(chunks) = &entry.chunks {
             let labels = [model, path, backend_type, backend];

@@ -281,3 +281,17 @@ fn a_strict_parser_reads_the_page_whatever_names_hold() {
     assert!(parsed.families.contains_key("kthena_router_requests_total"));
     assert!(page.contains("# TYPE kthena_router_requests_total counter\n") && !page.contains("# EOF"), "{page}");
 }
+
+#[test]
+fn retries_and_what_the_budget_withheld_are_counted_by_model_server() {
+    let (_, telemetry) = telemetry();
+    for (attempts, rationed) in [(1, false), (4, false), (1, true)] {
+        let entry = served("chat", "default/r", "default/s");
+        telemetry.observe(&Entry { upstream_attempts: attempts, rationed, ..entry });
+    }
+    let page = page(&telemetry, Instant::now());
+    let server = r#"{backend_type="model_server",backend_name="default/s"}"#;
+    assert_eq!(samples(&page, "kthena_router_retries_total"), [format!("kthena_router_retries_total{server} 3")]);
+    let withheld = samples(&page, "kthena_router_retry_budget_spent_total");
+    assert_eq!(withheld, [format!("kthena_router_retry_budget_spent_total{server} 1")]);
+}

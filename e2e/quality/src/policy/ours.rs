@@ -90,7 +90,7 @@ impl Policy for Ours {
             ttft: Some(completion.ttft),
             tpot: Some(completion.tpot),
             duration: Some(completion.duration),
-            broken: false,
+            ..Ended::default()
         };
         self.fleet.completed(&ended, now);
     }

@@ -91,6 +91,7 @@ fn an_entry_says_who_served_after_how_many_attempts_and_where_the_time_went() {
         request_id: "id".into(),
         upstream_status: Some(200),
         upstream_attempts: 2,
+        rationed: false,
         usage: Some(Usage { input: 3, output: 4 }),
         // The first attempt, of which Envoy keeps no times, counts as the engines'.
         phases: Phases { total: ms(1_250), request: ms(2), upstream: ms(148), response: ms(1_100) },

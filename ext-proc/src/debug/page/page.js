@@ -49,19 +49,24 @@ function share(value) {
 }
 
 /** What makes an endpoint a doubtful choice. */
-function marks(pod) {
-  const marks = [["asleep", pod.asleep], ["stale", pod.stale]].filter(([, is]) => is === true);
+function marks(pod, out) {
+  const ejected = [`ejected for ${Math.ceil(out)} s`, out !== undefined];
+  const marks = [["asleep", pod.asleep], ["stale", pod.stale], ejected].filter(([, is]) => is === true);
   return marks.flatMap(([word]) => [" ", make("span", word, "pill warn")]);
 }
 
 function showPods(pods, endpoints) {
   const addresses = new Map();
-  for (const { pod, address } of endpoints) addresses.set(pod, (addresses.get(pod) ?? new Set()).add(address));
+  const ejected = new Map();
+  for (const { pod, address, ejectedForSeconds } of endpoints) {
+    addresses.set(pod, (addresses.get(pod) ?? new Set()).add(address));
+    if (ejectedForSeconds !== null) ejected.set(pod, ejectedForSeconds);
+  }
   fill("#endpoints", pods.map((pod) => {
     const name = `${pod.namespace}/${pod.name}`;
     const metrics = pod.metrics ?? {};
     return row([
-      cell([make("span", name), ...marks(pod)]), cell([...addresses.get(name) ?? []].join(", "), "address"),
+      cell([make("span", name), ...marks(pod, ejected.get(name))]), cell([...addresses.get(name) ?? []].join(", "), "address"),
       cell(list(pod.modelServers)), cell(pod.engine), cell(list(pod.models), "long"), number(pod.inFlight),
       number(metrics.requestRunningNum), number(metrics.requestWaitingNum), share(metrics.gpuCacheUsage),
       number(seconds(metrics.ttft)), number(seconds(metrics.tpot)),

@@ -1,7 +1,7 @@
 //! `docs/guide/metrics.md` lists what is registered: `UPDATE_GOLDEN=1` rewrites its table.
 
 use super::*;
-use kthena_core::fleet::PrefixUse;
+use kthena_core::fleet::{Ended, PrefixUse};
 use std::path::Path;
 use std::{env, fs};
 
@@ -13,6 +13,8 @@ fn table() -> String {
     let (picker, telemetry) = telemetry();
     let endpoint = ("10.0.0.1:8000".parse().unwrap(), "default/p".to_owned());
     picker.publish(crate::Pools::new([("default/s".to_owned(), vec![endpoint])]));
+    let failed = Ended { address: Some("10.0.0.1:8000"), status: 503, ..Ended::default() };
+    (0..5).for_each(|_| picker.completed(&failed));
     let request = kthena_core::scheduling::Request { target: "default/s", model: "org/m", ..Default::default() };
     let now = Instant::now();
     let mut watch = Stopwatch::new(now);
