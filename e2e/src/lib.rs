@@ -9,6 +9,7 @@ mod address;
 mod answer;
 mod binaries;
 mod browser;
+pub mod chaos;
 mod client;
 pub mod conformance;
 mod engine;

@@ -73,6 +73,11 @@ impl Plane {
         Client::new(self.address.at(8080))
     }
 
+    /// A client of Envoy's admin pages.
+    pub fn admin(&self) -> Client {
+        Client::new(self.address.at(9901))
+    }
+
     /// Puts a picker on the picker's socket, in the place of any other.
     pub fn picker(&self, answer: picker::Answer) -> FakePicker {
         FakePicker::start(&self.sockets.picker, answer)

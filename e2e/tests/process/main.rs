@@ -4,6 +4,7 @@
 
 mod access_log;
 mod bodies;
+mod chaos;
 mod configuration;
 mod debug;
 mod endpoint;
