@@ -47,6 +47,8 @@ pub const MEMORY: &str = "memory";
 
 const FLEET: Fleet = Fleet { engines: 4, ttft: "20ms", tpot: "5ms", timeout: "2s" };
 const SPEC: Spec = Spec { clients: 48, requests: 2_000, at_least: Duration::from_secs(15), tokens: 10 };
+/// For what only shows what is so.
+const FEW: Spec = Spec { requests: 1_000, at_least: Duration::ZERO, ..SPEC };
 
 /// Two thousand streams of three seconds, so that the processors have time for them.
 const STREAMS_FLEET: Fleet = Fleet { engines: 8, ttft: "50ms", tpot: "200ms", timeout: "6s" };
@@ -88,7 +90,7 @@ pub const LINES: &[Line] = &[
     },
     Line {
         name: "picker lying",
-        about: "a picker that names nobody's addresses, garbage, duplicates, nothing, 10,000 endpoints",
+        about: "a picker that names nobody's addresses, garbage, duplicates, 2,500 endpoints, nothing",
         lied_to: true,
         breaks: |stage| Box::pin(picker::lying(stage)),
         ..LINE
@@ -98,8 +100,17 @@ pub const LINES: &[Line] = &[
         about: "a picker that names another ModelServer's engine; it is trusted with that, and the engine's 404 is told",
         lied_to: true,
         target: None,
-        spec: Spec { requests: 200, at_least: Duration::from_secs(3), ..SPEC },
+        spec: FEW,
         breaks: |stage| Box::pin(picker::foreign(stage)),
+        ..LINE
+    },
+    Line {
+        name: "picker naming 10,000 endpoints",
+        about: "more than Envoy's 60 KiB of headers: Envoy answers 500, whatever the failure mode",
+        lied_to: true,
+        target: None,
+        spec: FEW,
+        breaks: |stage| Box::pin(picker::boundless(stage)),
         ..LINE
     },
     Line {

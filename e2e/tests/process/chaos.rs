@@ -56,6 +56,14 @@ async fn a_picker_that_names_a_foreign_engine_is_believed_and_the_client_is_told
     assert_eq!(refused, [(404, row.tally.requests())]);
 }
 
+/// Envoy lets no header grow so far, and asks nobody whether that is an error. Our picker names five at the most.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_endpoints_beyond_envoy_s_bound_of_headers_is_told_as_an_error() {
+    let row = under("picker naming 10,000 endpoints", 4, 0).await;
+    let refused = row.tally.refused.iter().map(|(status, count)| (*status, *count)).collect::<Vec<_>>();
+    assert_eq!(refused, [(500, row.tally.requests())], "{:?}", row.tally.examples);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_that_is_killed_cuts_its_own_streams_with_an_error_and_loses_none() {
     assert_none_lost(&under("engine killed", 8, 6).await);

@@ -13,6 +13,10 @@ const STOPPED: Duration = Duration::from_millis(200);
 const RUNNING: Duration = Duration::from_millis(100);
 /// Of one lie.
 const LIE: Duration = Duration::from_millis(400);
+/// Endpoints at once: just below the 60 KiB that Envoy lets headers have.
+const MANY: u32 = 2_500;
+/// Far beyond them.
+const TOO_MANY: usize = 10_000;
 /// For what needs no haste.
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -55,9 +59,9 @@ pub async fn lying(stage: &Stage) -> Infallible {
         Answer::Other,
         Answer::Refuse,
         many(vec![engine.to_string(); 50]),
-        many(vec![engine.to_string(); 10_000]),
-        many(nobody(10_000).collect()),
-        many(nobody(10_000).chain([engine.to_string()]).collect()),
+        many(vec![engine.to_string(); MANY as usize]),
+        many(nobody(MANY).collect()),
+        many(nobody(MANY).chain([engine.to_string()]).collect()),
         Answer::Silence,
     ];
     tell(stage, &lies).await
@@ -66,6 +70,11 @@ pub async fn lying(stage: &Stage) -> Infallible {
 pub async fn foreign(stage: &Stage) -> Infallible {
     let foreign = stage.foreign.as_ref().expect("a foreign engine").address();
     tell(stage, &[Answer::destination(foreign)]).await
+}
+
+pub async fn boundless(stage: &Stage) -> Infallible {
+    let list = vec![stage.engines[0].address().to_string(); TOO_MANY].join(",");
+    tell(stage, &[Answer::Destination(list)]).await
 }
 
 async fn tell(stage: &Stage, lies: &[Answer]) -> Infallible {
