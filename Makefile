@@ -19,7 +19,7 @@ endif
 # Lays the filter beside the binaries, where they look for it by default; atomically, as they may be running.
 beside = cp $(wasm) $(target)/$(1)/.kthena_wasm_filter.new && mv $(target)/$(1)/.kthena_wasm_filter.new $(target)/$(1)/$(notdir $(wasm))
 
-.PHONY: help build wasm envoy chromium clients demo test quality e2e-vllm check alone debug fuzz bless bench-decision clean tools-present
+.PHONY: help build wasm envoy chromium clients demo test quality chaos e2e-vllm check alone debug fuzz bless bench-decision clean tools-present
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,10 @@ test: envoy chromium clients wasm check alone debug ## Everything that CI asks: 
 quality: tools-present ## Routing policies side by side on simulated engines; writes the tables of docs/routing.md
 	@echo "==> $@: a simulated fleet in virtual time"
 	@cargo run $(locked) --release -p kthena-quality
+
+chaos: envoy build ## Break everything under load and count what is lost; writes the table of docs/reliability.md (a quarter of an hour)
+	@echo "==> $@: one thing a line breaks under load (CHAOS='--quick', '--only NAME', '--minutes N')"
+	@KTHENA_ENVOY="$$(tools/envoy)"; export KTHENA_ENVOY; cargo run $(locked) --release -p kthena-e2e --bin kthena-chaos -- $(CHAOS)
 
 e2e-vllm: envoy debug ## Hold a real vLLM against what we think of it, alone and behind Envoy (6 GB, a minute to start)
 	@echo "==> $@: the conformance suite on a real vLLM, on this machine's CPU"

@@ -78,9 +78,10 @@ fn fetched(tool: &str) -> PathBuf {
 }
 
 /// Cargo leaves a test in `target/PROFILE/deps`, and binaries in `target/PROFILE`.
-fn beside(name: &str) -> PathBuf {
-    let test = env::current_exe().expect("the path of this test");
-    let profile = test.parent().and_then(Path::parent).expect("a directory two levels up");
+pub(crate) fn beside(name: &str) -> PathBuf {
+    let this = env::current_exe().expect("the path of this program");
+    let directory = this.parent().expect("a directory");
+    let profile = if directory.ends_with("deps") { directory.parent().expect("a directory above") } else { directory };
     let path = profile.join(name);
     assert!(path.exists(), "{} is missing: run `make test`, or first `make debug`", path.display());
     path
@@ -110,6 +111,8 @@ fn assert_newer(built: &Path, sources: &[PathBuf]) {
     let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
     let newest = sources.iter().max_by_key(|path| modified(path));
     if let Some(newest) = newest.filter(|newest| modified(newest) > modified(built)) {
-        panic!("{} is older than {}: run `make debug`", built.display(), newest.display());
+        let how =
+            if built.components().any(|part| part.as_os_str() == "release") { "make build" } else { "make debug" };
+        panic!("{} is older than {}: run `{how}`", built.display(), newest.display());
     }
 }

@@ -10,6 +10,7 @@ mod answer;
 mod authority;
 mod binaries;
 mod browser;
+pub mod chaos;
 mod client;
 pub mod conformance;
 mod engine;

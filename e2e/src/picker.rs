@@ -52,6 +52,7 @@ pub enum Answer {
 /// A picker that a test started; dropping it ends it, connections and all.
 #[derive(Debug)]
 pub struct FakePicker {
+    answer: Arc<Mutex<Answer>>,
     asked: Arc<AtomicU64>,
     question: Arc<Mutex<ProcessingRequest>>,
     thread: Option<thread::JoinHandle<()>>,
@@ -60,7 +61,7 @@ pub struct FakePicker {
 
 #[derive(Clone)]
 struct Service {
-    answer: Answer,
+    answer: Arc<Mutex<Answer>>,
     asked: Arc<AtomicU64>,
     question: Arc<Mutex<ProcessingRequest>>,
 }
@@ -71,7 +72,9 @@ impl FakePicker {
     pub(crate) fn start(socket: &Path, answer: Answer) -> Self {
         let asked = Arc::<AtomicU64>::default();
         let question = Arc::<Mutex<ProcessingRequest>>::default();
-        let service = Service { answer, asked: Arc::clone(&asked), question: Arc::clone(&question) };
+        let answer = Arc::new(Mutex::new(answer));
+        let service =
+            Service { answer: Arc::clone(&answer), asked: Arc::clone(&asked), question: Arc::clone(&question) };
         let _ = fs::remove_file(socket);
         let listener = std::os::unix::net::UnixListener::bind(socket).expect("a socket");
         listener.set_nonblocking(true).expect("a socket that does not block");
@@ -90,7 +93,12 @@ impl FakePicker {
         let thread = thread::spawn(move || {
             Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(serve);
         });
-        Self { asked, question, thread: Some(thread), shutdown: Some(shutdown) }
+        Self { answer, asked, question, thread: Some(thread), shutdown: Some(shutdown) }
+    }
+
+    /// What it says from now on.
+    pub fn says(&self, answer: Answer) {
+        *self.answer.lock().expect("nobody panics with it") = answer;
     }
 
     /// How many requests it was asked about.
@@ -186,7 +194,8 @@ impl StreamingService<Bytes> for Service {
                         *last = question;
                     }
                     service.asked.fetch_add(1, Ordering::AcqRel);
-                    if let Some(frame) = service.answer.frame().await {
+                    let answer = service.answer.lock().expect("nobody panics with it").clone();
+                    if let Some(frame) = answer.frame().await {
                         return Some((frame, (questions, service)));
                     }
                 }

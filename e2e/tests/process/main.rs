@@ -7,6 +7,7 @@ mod audio;
 mod bodies;
 mod bounds;
 mod broken;
+mod chaos;
 mod clients;
 mod configuration;
 mod credentials;
