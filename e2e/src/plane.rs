@@ -3,7 +3,8 @@
 //! `kthena up` would bring its own picker. Here the configuration is compiled and served inside the test process,
 //! and the picker's socket is the test's: nobody listens on it until [`Plane::picker`] says who.
 
-use crate::{Client, FakePicker, Loopback, envoy, filter_module, picker, scratch, spawn, until};
+use crate::until::{READY, within};
+use crate::{Client, FakePicker, Loopback, envoy, filter_module, picker, scratch, spawn};
 use kthena_envoy::xds::{Cache, Server};
 use kthena_envoy::{Capacity, Renderer, Settings, Sockets, Wiring, bootstrap::bootstrap, compile};
 use kthena_router::source::Directory;
@@ -81,7 +82,7 @@ impl Plane {
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         });
         let plane = Self { address, sockets, envoy, _directory: directory, _xds: xds };
-        until("Envoy to listen", async || plane.client().try_get("/healthz").await.ok()).await.ok();
+        within(READY, "Envoy to listen", async || plane.client().try_get("/healthz").await.ok()).await.ok();
         plane
     }
 

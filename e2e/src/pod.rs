@@ -1,5 +1,6 @@
 //! The router and an Envoy beside it, started by hand as a pod's two containers are: nobody supervises them.
 
+use crate::until::{READY, within};
 use crate::{Client, Loopback, Output, envoy, filter_module, router, scratch, spawn, until};
 use kthena_envoy::{Capacity, Sockets, bootstrap::bootstrap};
 use rustix::process::{Pid, Signal, kill_process};
@@ -56,7 +57,7 @@ impl Pod {
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         });
         let pod = Self { address, router: Mutex::new(router), envoy, output, _directory: directory };
-        until("the pod to be ready", async || {
+        within(READY, "the pod to be ready", async || {
             let answer = pod.client().try_get("/readyz").await.ok()?;
             (answer.status == 200).then_some(())
         })

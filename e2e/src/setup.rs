@@ -1,5 +1,6 @@
 //! What `kthena up` is to be started with.
 
+use crate::until::READY;
 use crate::{DEADLINE, Kthena, Loopback, Output, kthena, scratch, spawn};
 use std::ffi::OsString;
 use std::fs;
@@ -8,9 +9,6 @@ use std::process::{Child, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-
-/// A cold machine compiles the filter in Envoy's workers first.
-const READY: Duration = Duration::from_secs(60);
 
 /// Manifests, flags and environment of one instance.
 #[derive(Debug)]
