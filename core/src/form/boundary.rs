@@ -31,8 +31,9 @@ impl Boundary {
         let (_, name) = names.next()?;
         let one = names.next().is_none() && (1..=LONGEST).contains(&name.len());
         // A line cannot be part of it: the search relies on that.
-        let plain = name.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ') && !name.ends_with(b" ");
-        (one && plain).then(|| Self([b"\r\n--", &*name].concat()))
+        let plain = name.iter().all(|byte| (byte.is_ascii_graphic() && *byte != b'\\') || *byte == b' ');
+        let plain = plain && !name.ends_with(b" ");
+        (one && plain).then(|| Self([b"\r\n--", name].concat()))
     }
 
     /// The delimiter's bytes.

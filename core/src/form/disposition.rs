@@ -2,11 +2,15 @@
 
 /// The name of the field that a part's headers announce; `None` unless there is exactly one `Content-Disposition` of a
 /// form's with exactly one `name`.
-pub(super) fn field(headers: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn field(headers: &[u8]) -> Option<&[u8]> {
     let mut found = None;
     for line in lines(headers) {
         // A folded line would belong to the one before, to parsers that know them.
         if line.starts_with(b" ") || line.starts_with(b"\t") {
+            return None;
+        }
+        // A line that ends with `\n` alone is one to some, and part of a longer one to others.
+        if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
             return None;
         }
         let colon = line.iter().position(|byte| *byte == b':')?;
@@ -28,7 +32,8 @@ pub(super) fn field(headers: &[u8]) -> Option<Vec<u8>> {
         if is_name && (name.len() > 4 && name.get(4) == Some(&b'*')) {
             return None;
         }
-        if is_name && name.len() == 4 && field.replace(value).is_some() {
+        // Parsers differ in whether a backslash before a letter stays.
+        if is_name && name.len() == 4 && (value.contains(&b'\\') || field.replace(value).is_some()) {
             return None;
         }
     }
@@ -40,8 +45,9 @@ fn lines(headers: &[u8]) -> impl Iterator<Item = &[u8]> {
     headers.split_inclusive(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r\n").unwrap_or(line))
 }
 
-/// Names and values of `; name=value; other="quoted \" value"`; `None` where it is not well formed.
-pub(super) fn parameters(mut rest: &[u8]) -> Option<Vec<(&[u8], Vec<u8>)>> {
+/// Names and values of `; name=value; other="quoted \" value"`; `None` where it is not well formed. Values are as they
+/// are written, their quotes taken off.
+pub(super) fn parameters(mut rest: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
     let mut parameters = Vec::new();
     loop {
         rest = rest.trim_ascii();
@@ -60,7 +66,7 @@ pub(super) fn parameters(mut rest: &[u8]) -> Option<Vec<(&[u8], Vec<u8>)>> {
             None => {
                 let end = after.iter().position(|byte| *byte == b';').unwrap_or(after.len());
                 let (value, after) = after.split_at_checked(end)?;
-                (value.trim_ascii_end().to_vec(), after)
+                (value.trim_ascii_end(), after)
             }
         };
         parameters.push((name.trim_ascii(), value));
@@ -68,15 +74,14 @@ pub(super) fn parameters(mut rest: &[u8]) -> Option<Vec<(&[u8], Vec<u8>)>> {
     }
 }
 
-/// The text up to the closing quote, its backslashes undone, and what follows the quote.
-fn unquoted(quoted: &[u8]) -> Option<(Vec<u8>, &[u8])> {
-    let mut value = Vec::new();
+/// The text up to the quote that ends it, which no backslash stands before, and what follows that quote.
+fn unquoted(quoted: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut bytes = quoted.iter().enumerate();
     while let Some((at, byte)) = bytes.next() {
         match byte {
-            b'"' => return Some((value, quoted.get(at + 1..)?)),
-            b'\\' => value.push(*bytes.next()?.1),
-            other => value.push(*other),
+            b'"' => return Some((quoted.get(..at)?, quoted.get(at + 1..)?)),
+            b'\\' => _ = bytes.next()?,
+            _ => {}
         }
     }
     None

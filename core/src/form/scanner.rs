@@ -189,7 +189,7 @@ impl FormScanner {
     fn begin_value(&self, start: usize, at: usize) -> Result<Value, FormError> {
         let headers = self.kept.strip_suffix(b"\r\n").unwrap_or_default();
         let name = field(headers).ok_or(FormError::Nameless { offset: start })?;
-        match (&*name, &self.model) {
+        match (name, &self.model) {
             (b"model", None) => Ok(Value::Model(at)),
             (b"model", Some(_)) => Err(FormError::Twice { offset: at }),
             _ => Ok(Value::Other),
