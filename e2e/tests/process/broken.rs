@@ -5,6 +5,8 @@ use kthena_simulator::Options;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+const CHAT: &str = "/v1/chat/completions";
+
 /// One model on one engine, and a configuration of the router.
 fn one(config: &str) -> (Kthena, Engine) {
     let (ttft, tpot) = (Duration::from_millis(1), Duration::from_millis(1));
@@ -15,7 +17,9 @@ fn one(config: &str) -> (Kthena, Engine) {
     (Setup::new(&[("all.yaml", &manifests)]).config(config).up(), engine)
 }
 
-async fn arm(engine: &Engine, fault: Value) {
+/// For requests of that path alone: the router asks for `/v1/models` all the time.
+async fn arm(engine: &Engine, path: &str, mut fault: Value) {
+    fault["path"] = path.into();
     engine.client().post("/simulator/faults", &[], fault.to_string()).await.ok();
 }
 
@@ -52,7 +56,7 @@ async fn an_error_event_is_a_failure_though_done_and_a_clean_end_follow() {
         ("/v1/responses", response, &openai),
         ("/v1/messages", streamed("m", 9), &anthropic),
     ] {
-        arm(&engine, json!({"kind": "error", "after": 3, "count": 1})).await;
+        arm(&engine, path, json!({"kind": "error", "after": 3, "count": 1})).await;
         let id = format!("died{}", path.replace('/', "-"));
         let answer = kthena.client().post(path, &[("x-request-id", &id)], body.to_string()).await;
         assert_eq!((answer.status, answer.text().ends_with(last.as_str())), (200, true), "{path}: {}", answer.text());
@@ -79,7 +83,7 @@ async fn an_error_event_is_a_failure_though_done_and_a_clean_end_follow() {
 #[tokio::test]
 async fn what_a_client_is_to_blame_for_is_not_the_engine_s_failure() {
     let (kthena, engine) = one("{}");
-    arm(&engine, json!({"kind": "error", "after": 0, "status": 400})).await;
+    arm(&engine, CHAT, json!({"kind": "error", "after": 0, "status": 400})).await;
     kthena.client().post("/v1/chat/completions", &[("x-request-id", "bad")], streamed("m", 9).to_string()).await.ok();
     let line = line(&kthena, "bad").await;
     assert!(line.contains("error=request_failed:pod told an error in its answer (400: "), "{line}");
@@ -89,7 +93,7 @@ async fn what_a_client_is_to_blame_for_is_not_the_engine_s_failure() {
 async fn a_stream_that_is_cut_ends_as_an_error_and_counts_as_a_failure() {
     let (kthena, engine) = one("{}");
     for kind in ["reset", "close"] {
-        arm(&engine, json!({"kind": kind, "after": 3, "count": 1})).await;
+        arm(&engine, CHAT, json!({"kind": kind, "after": 3, "count": 1})).await;
         let body = streamed("m", 9).to_string();
         let answer = kthena.client().try_post("/v1/chat/completions", &[("x-request-id", kind)], body).await;
         assert!(answer.is_err(), "{kind}: {answer:?}");
@@ -104,7 +108,7 @@ const SHORT: &str = "dataPlane: {streamIdleTimeout: 1s}\n";
 #[tokio::test]
 async fn a_stream_that_hangs_for_good_ends_as_an_error_and_lets_go_of_its_engine() {
     let (kthena, engine) = one(SHORT);
-    arm(&engine, json!({"kind": "stall", "after": 3, "count": 1})).await;
+    arm(&engine, CHAT, json!({"kind": "stall", "after": 3, "count": 1})).await;
     let body = streamed("m", 9).to_string();
     let answer = kthena.client().try_post("/v1/chat/completions", &[("x-request-id", "hung")], body).await;
     assert!(answer.is_err(), "{answer:?}");
@@ -117,7 +121,7 @@ async fn a_stream_that_hangs_for_good_ends_as_an_error_and_lets_go_of_its_engine
 async fn an_engine_that_never_answers_holds_no_request_for_ever() {
     let (kthena, engine) = one(SHORT);
     for (path, id) in [("/v1/chat/completions", "mute"), ("/v1/messages", "mute-messages")] {
-        arm(&engine, json!({"kind": "stall", "count": 1})).await;
+        arm(&engine, path, json!({"kind": "stall", "count": 1})).await;
         let answer = kthena.client().post(path, &[("x-request-id", id)], chat("m").to_string()).await;
         answer.assert_error(504, "request to pod timed out");
         let line = line(&kthena, id).await;
@@ -142,7 +146,7 @@ async fn an_edit_of_the_idle_timeout_holds_for_new_requests_and_cuts_no_connecti
     let stream = kthena.client().stream("/v1/chat/completions", &streamed("slow", 200)).await.expect("a stream");
     std::fs::write(kthena.file("../router.yaml"), SHORT).expect("the configuration");
     kthena.line(0, "the edit", |line| line.contains("in force as it is now")).await;
-    arm(&engine, json!({"kind": "stall"})).await;
+    arm(&engine, CHAT, json!({"kind": "stall"})).await;
     until("the new timeout", async || {
         let client = kthena.client();
         let answer = tokio::time::timeout(Duration::from_secs(5), client.try_chat("m")).await.ok()?;
