@@ -25,7 +25,7 @@ struct Slow {
 static IMPATIENT: OnceCell<Slow> = OnceCell::const_new();
 
 async fn impatient() -> &'static Slow {
-    let patience = Patience { headers: SHORT, request: SHORT, connection_idle: SHORT, ..Patience::default() };
+    let patience = Patience { headers: SHORT, request: SHORT, connection_idle: SHORT };
     IMPATIENT.get_or_init(|| Slow::start(Settings { patience, ..Settings::default() })).await
 }
 
