@@ -85,6 +85,8 @@ impl Policy for Ours {
     fn completed(&mut self, completion: &Completion, now: Duration) {
         let ended = Ended {
             key: Some(completion.request),
+            target: None,
+            attempts: 1,
             address: self.addresses.get(completion.engine).map(|address| &**address),
             status: 200,
             ttft: Some(completion.ttft),
