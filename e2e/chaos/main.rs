@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 #[derive(Parser)]
 #[command(name = "kthena-chaos")]
 struct Arguments {
-    /// A fifth of the load, and a minute of the line `memory`; nothing is written then.
+    /// A fifth of the load, and a minute of the line `memory`, which is not judged then; nothing is written.
     #[arg(long)]
     quick: bool,
 
@@ -105,8 +105,7 @@ impl Arguments {
     }
 
     fn write(&self, rows: &[(&Line, Row)], table: &str, verdicts: &[verdict::Verdict]) -> anyhow::Result<()> {
-        let mut text = table.to_owned() + "\n";
-        verdicts.iter().for_each(|verdict| text += &format!("- {verdict}\n"));
+        let mut text = table.to_owned() + "\n" + &verdict::summary(verdicts);
         if let Some((_, row)) = rows.iter().find(|(line, _)| line.name == MEMORY) {
             let pictures = self.page.with_file_name("img");
             fs::create_dir_all(&pictures)?;

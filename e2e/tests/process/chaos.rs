@@ -45,7 +45,7 @@ async fn a_picker_that_runs_a_third_of_the_time_loses_no_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picker_that_tells_lie_after_lie_loses_no_request() {
-    assert_all_served(&under("picker lying", 8, 7).await);
+    assert_all_served(&under("picker lying", 8, 4).await);
 }
 
 /// What it costs to trust the picker with the choice, so that a change of it is seen.
