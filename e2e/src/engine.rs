@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
@@ -27,7 +28,7 @@ const PORT: u16 = 8000;
 pub struct Engine {
     address: Loopback,
     /// Dropping it is the signal.
-    _shutdown: oneshot::Sender<()>,
+    shutdown: oneshot::Sender<()>,
 }
 
 // === impl Engine ===
@@ -102,8 +103,18 @@ impl Engine {
     }
 
     /// Ends it; the address is still ours, and nothing listens there.
+    ///
+    /// # Panics
+    /// When it listens on.
     pub fn end(self) -> Loopback {
-        self.address
+        let Self { address, shutdown } = self;
+        drop(shutdown);
+        let given_up = Instant::now() + Duration::from_secs(30);
+        while std::net::TcpListener::bind(address.at(PORT)).is_err() {
+            assert!(Instant::now() < given_up, "{} is still taken", address.at(PORT));
+            thread::sleep(Duration::from_millis(5));
+        }
+        address
     }
 
     /// A client that asks it directly.
@@ -125,6 +136,6 @@ impl Engine {
             runtime.block_on(serve(listen, bound, shutdown));
         });
         told.recv().expect("the engine listens");
-        Self { address, _shutdown: sender }
+        Self { address, shutdown: sender }
     }
 }

@@ -179,6 +179,8 @@ impl UsageReader {
         self.events += 1;
         if let Some(error) = StreamError::read(event, &data) {
             self.error.get_or_insert(error);
+            // What was generated before it counts all the same.
+            self.report(&data);
             return false;
         }
         let reported = self.report(&data);
