@@ -28,7 +28,7 @@ const PORT: u16 = 8000;
 pub struct Engine {
     address: Loopback,
     /// Dropping it is the signal.
-    shutdown: oneshot::Sender<()>,
+    _shutdown: oneshot::Sender<()>,
 }
 
 // === impl Engine ===
@@ -102,13 +102,17 @@ impl Engine {
         self.address.ip().to_string()
     }
 
+    /// Tells it to end, which may take its time; the address is still ours.
+    pub fn leave(self) -> Loopback {
+        self.address
+    }
+
     /// Ends it; the address is still ours, and nothing listens there.
     ///
     /// # Panics
     /// When it listens on.
     pub fn end(self) -> Loopback {
-        let Self { address, shutdown } = self;
-        drop(shutdown);
+        let address = self.leave();
         let given_up = Instant::now() + Duration::from_secs(30);
         while std::net::TcpListener::bind(address.at(PORT)).is_err() {
             assert!(Instant::now() < given_up, "{} is still taken", address.at(PORT));
@@ -136,6 +140,6 @@ impl Engine {
             runtime.block_on(serve(listen, bound, shutdown));
         });
         told.recv().expect("the engine listens");
-        Self { address, shutdown: sender }
+        Self { address, _shutdown: sender }
     }
 }

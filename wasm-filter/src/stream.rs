@@ -83,13 +83,15 @@ impl Stream {
         Action::Continue
     }
 
-    /// The request is tried no more: its answer begins, or it has ended without one.
-    fn tried(&mut self) {
+    /// The request is tried no more: its answer begins, or it has ended without one. `served`: it is no failure.
+    fn tried(&mut self, served: bool) {
         let given_up = std::mem::take(&mut self.watched) && !self.waiting.end(self.id);
         let State::Forwarded { answer, begun } = &mut self.state else { return };
         if !std::mem::replace(begun, true) && !answer.rationed() {
             let retries = tries().saturating_sub(1);
-            budgets(|budgets| budgets.retried(answer.server(), retries, now()));
+            if retries > 0 && !served {
+                budgets(|budgets| budgets.in_vain(answer.server(), retries, now()));
+            }
         }
         if given_up {
             self.state = State::Answered(Box::new(answer.given_up()));
@@ -175,7 +177,8 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        self.tried();
+        let status = self.get_http_response_header_bytes(":status").unwrap_or_default();
+        self.tried(status.first().is_some_and(|class| *class < b'5'));
         if end_of_stream || !matches!(self.state, State::Forwarded { .. }) {
             return Action::Continue;
         }
@@ -202,7 +205,7 @@ impl HttpContext for Stream {
 
     /// The request is over, however it ended: Envoy calls this before its access loggers, and after it nothing.
     fn on_log(&mut self) {
-        self.tried();
+        self.tried(false);
         let facts = match &self.state {
             State::Forwarded { answer, .. } => answer.facts(),
             State::Answered(facts) => Facts::clone(facts),

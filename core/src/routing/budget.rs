@@ -1,14 +1,17 @@
 //! How much of an engine's work may be retries.
 //!
-//! When engines fail because they have too much to do, retries are what keeps them down. So retries of a ModelServer are
-//! at most a fifth of its requests, as Linkerd and Finagle have it, and a few more, so that a quiet fleet
+//! When engines fail because they have too much to do, retries are what keeps them down. So retries in vain are at most a
+//! fifth of a ModelServer's requests, a share that Linkerd and Finagle have too, and a few more, so that a quiet fleet
 //! loses nothing: of 10 requests in as many seconds each may be retried once, whatever failed.
+//!
+//! In vain are the retries of a request that failed all the same. Where a retry finds an engine that serves, the fleet is
+//! not down: half of it may be, for the second that it takes to notice, and no client need hear of it.
 //!
 //! Kept by each worker of Envoy for itself, in the filter: it works while the picker is away, no request waits for a lock, and
 //! workers see alike shares of the traffic. The share is the same for all; the few more are each worker's.
 //!
 //! What a spent budget withholds is work: engines that were never reached did none, so that a refused connection is
-//! retried all the same, and does not count. How many retries a request had is known when its answer begins: what
+//! retried all the same. How many retries a request had is known when its answer begins: what
 //! is under way at the moment when engines begin to fail is retried as its ModelServer says.
 
 use std::collections::{HashMap, HashSet};
@@ -54,8 +57,8 @@ impl Budgets {
         budget.left(now) > 0
     }
 
-    /// A request to a ModelServer had so many retries.
-    pub fn retried(&mut self, server: &str, retries: u32, now: Duration) {
+    /// A request to a ModelServer had so many retries and failed.
+    pub fn in_vain(&mut self, server: &str, retries: u32, now: Duration) {
         if let Some(budget) = self.0.get_mut(server).filter(|_| retries > 0) {
             budget.count(now, |second| second.retries = second.retries.saturating_add(retries.into()));
         }
@@ -108,7 +111,7 @@ mod tests {
         (0..requests)
             .map(|_| {
                 let retries = if budgets.request(server, now) { each } else { 0 };
-                budgets.retried(server, retries, now);
+                budgets.in_vain(server, retries, now);
                 retries
             })
             .sum()

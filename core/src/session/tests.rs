@@ -451,7 +451,7 @@ fn where_the_budget_is_spent_only_what_no_engine_saw_is_retried() {
     let all = set(&forward, wire::envoy::RETRY_ON).map(str::to_owned);
     forward.ration(&mut budgets, NOW);
     assert_eq!((set(&forward, wire::envoy::RETRY_ON), set(&forward, wire::RETRIES)), (all.as_deref(), None));
-    budgets.retried("default/small", 100, NOW);
+    budgets.in_vain("default/small", 100, NOW);
     forward.ration(&mut budgets, NOW);
     let retry_on = "connect-failure,refused-stream,reset-before-request";
     assert_eq!(

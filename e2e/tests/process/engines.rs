@@ -21,7 +21,7 @@ fn quick(model: &str) -> Engine {
 
 struct Fleet {
     kthena: Kthena,
-    _dead: Loopback,
+    _dead: [Loopback; 2],
     _engines: Vec<Engine>,
 }
 
@@ -29,7 +29,7 @@ const NO_RETRY: &str = "  trafficPolicy:\n    retry:\n      attempts: 0\n";
 const ONE_RETRY: &str = "  trafficPolicy:\n    timeout: 300ms\n    retry:\n      attempts: 1\n";
 
 static FLEET: LazyLock<Fleet> = LazyLock::new(|| {
-    let dead = Loopback::claim(&[8000]);
+    let dead = [(); 2].map(|()| Loopback::claim(&[8000]));
     let second = Duration::from_secs(1);
     let engines = vec![
         quick("half-dead"),
@@ -42,9 +42,10 @@ static FLEET: LazyLock<Fleet> = LazyLock::new(|| {
     ];
     let [half_dead, no_retry, slow_start, slow_stream, broken, loading, pods_go] =
         engines.iter().map(Engine::ip).collect::<Vec<_>>().try_into().expect("as many names as engines");
-    let nowhere = dead.ip().to_string();
+    // One for each test: who fails is known for it.
+    let [nowhere, nobody] = dead.each_ref().map(|dead| dead.ip().to_string());
     let all = model("half-dead", "", &[half_dead, nowhere.clone()])
-        + &model("no-retry", NO_RETRY, &[no_retry, nowhere.clone()])
+        + &model("no-retry", NO_RETRY, &[no_retry, nobody])
         + &model("all-dead", "", &[nowhere])
         + &model("slow-start", ONE_RETRY, &[slow_start])
         + &model("slow-stream", ONE_RETRY, &[slow_stream])

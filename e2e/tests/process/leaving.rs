@@ -36,7 +36,7 @@ async fn an_engine_that_shuts_down_while_its_health_is_good_costs_no_request() {
     let kthena = fleet(&[&leaving, &stays], BY_CHANCE, "");
     let direct = leaving.client();
     assert!(served_by(&kthena, 40, "leaving").await > 0);
-    let _address = leaving.end();
+    let _address = leaving.leave();
     let refused =
         kthena_e2e::until("it to refuse", async || Some(direct.chat("m").await).filter(|answer| answer.status == 500));
     assert_eq!(
@@ -62,7 +62,7 @@ async fn what_an_engine_leaves_hanging_as_it_goes_ends_as_an_error() {
     let kthena = fleet(&[&leaving], "dataPlane: {streamIdleTimeout: 1s}\n", "");
     let mut stream = kthena.client().stream("/v1/chat/completions", &streamed("m", 1000)).await.expect("a stream");
     stream.event().await.expect("it begins").expect("it begins");
-    let _address = leaving.end();
+    let _address = leaving.leave();
     let error = stream.words().await.expect_err("it is cut");
     assert!(format!("{error:#}").contains("broke off"), "{error:#}");
     kthena.line(0, "its line", |line| line.contains("error=proxy:pod stopped answering")).await;
