@@ -10,6 +10,7 @@ mod decision;
 mod prefix;
 
 use decision::{NOW, SHARED, TARGET, chat, fleet, random};
+use kthena_core::fleet::Ended;
 use kthena_core::scheduling::{Profile, Request};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -52,9 +53,13 @@ fn measure(endpoints: u32, hashes: usize, fresh: bool) -> Vec<Duration> {
         let start = Instant::now();
         let pick = fleet.pick(&profile, black_box(&request), Some(number), now, &mut || random(&mut seed), &mut |_| ());
         times.push(start.elapsed());
-        if let Some(dispatch) = pick.and_then(|pick| black_box(pick).dispatch) {
+        // It ends, and the access log tells so: what is remembered of requests under way stays as small as it is.
+        let pick = black_box(pick).expect("the target is published");
+        let address = pick.decision.addresses().next().cloned().expect("somebody is picked");
+        if let Some(dispatch) = pick.dispatch {
             fleet.end(dispatch);
         }
+        fleet.completed(&Ended { key: Some(number), address: Some(&address), status: 200, ..Ended::default() }, now);
     }
     times.sort_unstable();
     times

@@ -205,7 +205,8 @@ impl HttpContext for Stream {
 
     /// The request is over, however it ended: Envoy calls this before its access loggers, and after it nothing.
     fn on_log(&mut self) {
-        self.tried(false);
+        // Without an answer, not even one of Envoy's, the client went away: that tells nothing of the engines.
+        self.tried(true);
         let facts = match &self.state {
             State::Forwarded { answer, .. } => answer.facts(),
             State::Answered(facts) => Facts::clone(facts),
