@@ -21,7 +21,7 @@ use crate::engine::{Model, Observation};
 use crate::prefix::{Blocks, Index};
 use crate::scheduling::{Decision, Endpoint, Known, Lap, Load, MAX_PICKS, Profile, Random, Request, Snapshot};
 use dispatch::{Pending, Sent};
-use ejection::{Answers, spare};
+use ejection::{Answers, Rest, spare};
 use engine::Engine;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -48,6 +48,8 @@ pub struct Fleet {
     together: Together,
     /// Endpoints that were ejected and have not served since; most often none.
     unwell: Vec<Slot>,
+    /// The number of the pool that came last.
+    last_pool: u32,
     /// Whose measurements were looked at last.
     turn: usize,
     /// How many hashes of the prompt at hand each engine holds, by slot.
@@ -109,10 +111,14 @@ impl Fleet {
             (target.to_owned(), Pool { endpoints: endpoints.into(), slots, answers: Answers::default() })
         });
         let mut pools: HashMap<_, _> = pools.collect();
-        for (target, pool) in &self.pools {
-            if let Some(same) = pools.get_mut(target) {
-                same.answers = pool.answers;
-            }
+        for (target, pool) in &mut pools {
+            pool.answers = self.pools.get(target).map_or_else(
+                || {
+                    self.last_pool = self.last_pool.wrapping_add(1);
+                    Answers { pool: self.last_pool, ..Answers::default() }
+                },
+                |same| same.answers,
+            );
         }
         self.pools = pools;
         for slot in 0..self.engines.len() as Slot {
@@ -182,7 +188,7 @@ impl Fleet {
             dispatch = Some(Dispatch { slot, tokens: request.tokens });
             let mut picks = [None; MAX_PICKS];
             picks.iter_mut().zip(&decision.picks).for_each(|(place, pick)| *place = pool.slots.get(*pick).copied());
-            evicted = self.learn(slot, request, blocks.is_some(), key, tokens, picks);
+            evicted = self.learn(slot, request, blocks.is_some(), key, tokens, picks, now);
         }
         Some(Pick { decision, dispatch, prefix: blocks.map(|_| PrefixUse { best, evicted }) })
     }
@@ -201,8 +207,9 @@ impl Fleet {
         if let Some(engine) = served.and_then(|slot| self.engines.get_mut(slot as usize)) {
             engine.completed(ended, now);
         }
-        self.answered(served, ended, now);
-        let Some(sent) = ended.key.and_then(|key| self.pending.take(key)) else { return };
+        let sent = ended.key.and_then(|key| self.pending.take(key));
+        self.answered(served, ended, sent.as_ref().map_or(now, |sent| sent.at), now);
+        let Some(sent) = sent else { return };
         self.blame(&sent, ended, now);
         let there = ended.address == Some(&*sent.address);
         let engine = self.engines.get_mut(sent.slot as usize).filter(|engine| engine.endpoint.address == sent.address);
@@ -272,42 +279,69 @@ impl Fleet {
 
     /// Every target with its endpoints and what is known of them, in no order.
     pub fn endpoints(&self, now: Duration) -> Vec<(String, Vec<Seen>)> {
-        let seen = |slot: &Slot| self.engines.get(*slot as usize).map(|engine| engine.seen(now));
-        self.pools.iter().map(|(target, pool)| (target.clone(), pool.slots.iter().filter_map(seen).collect())).collect()
+        let seen = |pool: &Pool| {
+            let out = self.out_of(pool, now);
+            let seen = pool.slots.iter().enumerate().filter_map(|(index, slot)| {
+                Some(self.engines.get(*slot as usize)?.seen(out.binary_search(&index).is_ok(), now))
+            });
+            seen.collect()
+        };
+        self.pools.iter().map(|(target, pool)| (target.clone(), seen(pool))).collect()
     }
 
     /// What the last try says of the endpoint that it went to.
-    fn answered(&mut self, last: Option<Slot>, ended: &Ended<'_>, now: Duration) {
-        let Some(engine) = last.and_then(|slot| self.engines.get_mut(slot as usize)) else { return };
+    fn answered(&mut self, last: Option<Slot>, ended: &Ended<'_>, sent: Duration, now: Duration) {
+        let Some(last) = last else { return };
+        if ended.failed() {
+            return self.failed(last, ended.target, sent, now);
+        }
+        let Some(engine) = self.engines.get_mut(last as usize) else { return };
         let answers = ended.target.and_then(|target| self.pools.get_mut(target)).map(|pool| &mut pool.answers);
         let mut ejected = false;
-        if ended.failed() {
-            ejected = engine.health.failed(now);
-        } else if ended.served() {
+        if ended.served() {
             answers.into_iter().for_each(|answers| answers.served += 1);
-            engine.health.served(now);
+            engine.health.served(sent, now);
         } else if let (true, Some(answers)) = (ended.refused(), answers) {
             answers.refused += 1;
-            ejected = engine.health.refused(*answers, now);
+            ejected = engine.health.refused(*answers, sent, now);
         } else if ended.status >= 300 {
-            engine.health.answered(now);
+            engine.health.answered(sent, now);
         }
-        self.tell(last.filter(|_| ejected));
+        self.tell(Some(last).filter(|_| ejected));
     }
 
-    /// Whoever was tried before the last one failed: nothing else is tried again. Envoy walks the list of picks, unless
-    /// it does not know one of them (any more): then nobody can be blamed.
+    /// Whoever was tried before the last one failed: nothing else is tried again. Envoy walks the list of picks, over and
+    /// over ([`Decision::destination_in_turns`]), unless it does not know one of them (any more): then nobody can be
+    /// blamed.
     fn blame(&mut self, sent: &Sent, ended: &Ended<'_>, now: Duration) {
+        let picks = || sent.picks.iter().copied().flatten();
         let Some(failed) = ended.attempts.checked_sub(1).map(|failed| failed as usize) else { return };
-        let last = sent.picks.get(failed).copied().flatten().and_then(|slot| self.engines.get(slot as usize));
+        let last = failed.checked_rem(picks().count()).and_then(|last| picks().nth(last));
+        let last = last.and_then(|slot| self.engines.get(slot as usize));
         if last.is_none_or(|last| ended.address != Some(&*last.endpoint.address)) {
             return;
         }
-        for slot in sent.picks.iter().take(failed).flatten() {
-            if self.engines.get_mut(*slot as usize).is_some_and(|engine| engine.health.failed(now)) {
-                self.tell(Some(*slot));
-            }
+        for slot in picks().take(failed) {
+            self.failed(slot, ended.target, sent.at, now);
         }
+    }
+
+    fn failed(&mut self, slot: Slot, target: Option<&str>, sent: Duration, now: Duration) {
+        let since = self.engines.get(slot as usize).and_then(|engine| engine.health.compared_since(now));
+        let rest = since.map(|since| self.rest(slot, target, since)).unwrap_or_default();
+        let Some(engine) = self.engines.get_mut(slot as usize) else { return };
+        let ejected = engine.health.failed(rest, sent, now);
+        self.tell(Some(slot).filter(|_| ejected));
+    }
+
+    /// The others of a pool, and how many of them did not fail since then.
+    fn rest(&self, slot: Slot, target: Option<&str>, since: Duration) -> Rest {
+        let slots = target.and_then(|target| self.pools.get(target)).map(|pool| pool.slots.as_slice());
+        let others = slots.unwrap_or_default().iter().filter(|other| **other != slot);
+        others.filter_map(|other| self.engines.get(*other as usize)).fold(Rest::default(), |rest, other| Rest {
+            others: rest.others + 1,
+            well: rest.well + usize::from(other.health.is_well_since(since)),
+        })
     }
 
     /// Keeps the list of those that are unwell, to which one may come.
@@ -329,12 +363,20 @@ impl Fleet {
         spare(out.collect(), pool.slots.len())
     }
 
-    /// Endpoints that are left out, as they failed lately, and for how long; in no order.
+    /// Endpoints that are left out of some pool, as they failed lately, and for how long; in no order.
     pub fn ejected(&self, now: Duration) -> Vec<(Arc<str>, Duration)> {
-        let out = |engine: &Engine| {
+        let mut slots: Vec<Slot> = self
+            .pools
+            .values()
+            .flat_map(|pool| self.out_of(pool, now).into_iter().filter_map(|index| pool.slots.get(index).copied()))
+            .collect();
+        slots.sort_unstable();
+        slots.dedup();
+        let out = |slot: Slot| {
+            let engine = self.engines.get(slot as usize)?;
             Some((Arc::clone(&engine.endpoint.address), engine.health.out_until(now)?.saturating_sub(now)))
         };
-        self.engines.iter().filter(|engine| engine.published).filter_map(out).collect()
+        slots.into_iter().filter_map(out).collect()
     }
 
     /// Takes the prompt for the endpoint's from now on, so that the next one alike finds it there; how many had to go.
@@ -347,12 +389,13 @@ impl Fleet {
         key: Option<u64>,
         tokens: f64,
         picks: [Option<Slot>; MAX_PICKS],
+        at: Duration,
     ) -> usize {
         let prefix = if wanted { request.prefix } else { &[] };
         let learned = wanted.then(|| self.index.learn(slot, prefix));
         if let (Some(key), Some(engine)) = (key, self.engines.get(slot as usize)) {
             let (address, stamp) = (Arc::clone(&engine.endpoint.address), learned.map(|learned| learned.stamp));
-            self.pending.put(key, Sent { slot, address, stamp, prefix: prefix.into(), tokens, picks });
+            self.pending.put(key, Sent { slot, address, stamp, prefix: prefix.into(), tokens, at, picks });
         }
         learned.map_or(0, |learned| learned.evicted)
     }
