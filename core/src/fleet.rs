@@ -7,6 +7,7 @@
 //! An endpoint keeps its place ([`Slot`]) for as long as it is published or has requests in flight, so that counts
 //! outlive its absence: one that comes back is not thought idle.
 
+mod blame;
 mod dispatch;
 mod ejection;
 mod engine;
@@ -21,7 +22,7 @@ use crate::engine::{Model, Observation};
 use crate::prefix::{Blocks, Index};
 use crate::scheduling::{Decision, Endpoint, Known, Lap, Load, MAX_PICKS, Profile, Random, Request, Snapshot};
 use dispatch::{Pending, Sent};
-use ejection::{Answers, spare};
+use ejection::Answers;
 use engine::Engine;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub struct Fleet {
     together: Together,
     /// Endpoints that were ejected and have not served since; most often none.
     unwell: Vec<Slot>,
+    /// The number of the pool that came last.
+    last_pool: u32,
     /// Whose measurements were looked at last.
     turn: usize,
     /// How many hashes of the prompt at hand each engine holds, by slot.
@@ -109,10 +112,14 @@ impl Fleet {
             (target.to_owned(), Pool { endpoints: endpoints.into(), slots, answers: Answers::default() })
         });
         let mut pools: HashMap<_, _> = pools.collect();
-        for (target, pool) in &self.pools {
-            if let Some(same) = pools.get_mut(target) {
-                same.answers = pool.answers;
-            }
+        for (target, pool) in &mut pools {
+            pool.answers = self.pools.get(target).map_or_else(
+                || {
+                    self.last_pool = self.last_pool.wrapping_add(1);
+                    Answers { pool: self.last_pool, ..Answers::default() }
+                },
+                |same| same.answers,
+            );
         }
         self.pools = pools;
         for slot in 0..self.engines.len() as Slot {
@@ -182,7 +189,7 @@ impl Fleet {
             dispatch = Some(Dispatch { slot, tokens: request.tokens });
             let mut picks = [None; MAX_PICKS];
             picks.iter_mut().zip(&decision.picks).for_each(|(place, pick)| *place = pool.slots.get(*pick).copied());
-            evicted = self.learn(slot, request, blocks.is_some(), key, tokens, picks);
+            evicted = self.learn(slot, request, blocks.is_some(), key.map(|key| (key, now)), tokens, picks);
         }
         Some(Pick { decision, dispatch, prefix: blocks.map(|_| PrefixUse { best, evicted }) })
     }
@@ -201,8 +208,9 @@ impl Fleet {
         if let Some(engine) = served.and_then(|slot| self.engines.get_mut(slot as usize)) {
             engine.completed(ended, now);
         }
-        self.answered(served, ended, now);
-        let Some(sent) = ended.key.and_then(|key| self.pending.take(key)) else { return };
+        let sent = ended.key.and_then(|key| self.pending.take(key));
+        self.answered(served, ended, sent.as_ref().map_or(now, |sent| sent.at), now);
+        let Some(sent) = sent else { return };
         self.blame(&sent, ended, now);
         let there = ended.address == Some(&*sent.address);
         let engine = self.engines.get_mut(sent.slot as usize).filter(|engine| engine.endpoint.address == sent.address);
@@ -272,87 +280,32 @@ impl Fleet {
 
     /// Every target with its endpoints and what is known of them, in no order.
     pub fn endpoints(&self, now: Duration) -> Vec<(String, Vec<Seen>)> {
-        let seen = |slot: &Slot| self.engines.get(*slot as usize).map(|engine| engine.seen(now));
-        self.pools.iter().map(|(target, pool)| (target.clone(), pool.slots.iter().filter_map(seen).collect())).collect()
-    }
-
-    /// What the last try says of the endpoint that it went to.
-    fn answered(&mut self, last: Option<Slot>, ended: &Ended<'_>, now: Duration) {
-        let Some(engine) = last.and_then(|slot| self.engines.get_mut(slot as usize)) else { return };
-        let answers = ended.target.and_then(|target| self.pools.get_mut(target)).map(|pool| &mut pool.answers);
-        let mut ejected = false;
-        if ended.failed() {
-            ejected = engine.health.failed(now);
-        } else if ended.served() {
-            answers.into_iter().for_each(|answers| answers.served += 1);
-            engine.health.served(now);
-        } else if let (true, Some(answers)) = (ended.refused(), answers) {
-            answers.refused += 1;
-            ejected = engine.health.refused(*answers, now);
-        } else if ended.status >= 300 {
-            engine.health.answered(now);
-        }
-        self.tell(last.filter(|_| ejected));
-    }
-
-    /// Whoever was tried before the last one failed: nothing else is tried again. Envoy walks the list of picks, unless
-    /// it does not know one of them (any more): then nobody can be blamed.
-    fn blame(&mut self, sent: &Sent, ended: &Ended<'_>, now: Duration) {
-        let Some(failed) = ended.attempts.checked_sub(1).map(|failed| failed as usize) else { return };
-        let last = sent.picks.get(failed).copied().flatten().and_then(|slot| self.engines.get(slot as usize));
-        if last.is_none_or(|last| ended.address != Some(&*last.endpoint.address)) {
-            return;
-        }
-        for slot in sent.picks.iter().take(failed).flatten() {
-            if self.engines.get_mut(*slot as usize).is_some_and(|engine| engine.health.failed(now)) {
-                self.tell(Some(*slot));
-            }
-        }
-    }
-
-    /// Keeps the list of those that are unwell, to which one may come.
-    fn tell(&mut self, ejected: Option<Slot>) {
-        let engines = &self.engines;
-        self.unwell.retain(|slot| engines.get(*slot as usize).is_some_and(|engine| engine.health.is_unwell()));
-        if let Some(slot) = ejected.filter(|slot| !self.unwell.contains(slot)) {
-            self.unwell.push(slot);
-        }
-    }
-
-    /// Who of a pool is left out, by sorted indexes.
-    fn out_of(&self, pool: &Pool, now: Duration) -> Vec<usize> {
-        if self.unwell.is_empty() {
-            return Vec::new();
-        }
-        let until = |slot: &Slot| self.engines.get(*slot as usize)?.health.out_until(now);
-        let out = (0..).zip(&pool.slots).filter_map(|(index, slot)| Some((index, until(slot)?)));
-        spare(out.collect(), pool.slots.len())
-    }
-
-    /// Endpoints that are left out, as they failed lately, and for how long; in no order.
-    pub fn ejected(&self, now: Duration) -> Vec<(Arc<str>, Duration)> {
-        let out = |engine: &Engine| {
-            Some((Arc::clone(&engine.endpoint.address), engine.health.out_until(now)?.saturating_sub(now)))
+        let seen = |pool: &Pool| {
+            let out = self.out_of(pool, now);
+            let seen = pool.slots.iter().enumerate().filter_map(|(index, slot)| {
+                Some(self.engines.get(*slot as usize)?.seen(out.binary_search(&index).is_ok(), now))
+            });
+            seen.collect()
         };
-        self.engines.iter().filter(|engine| engine.published).filter_map(out).collect()
+        self.pools.iter().map(|(target, pool)| (target.clone(), seen(pool))).collect()
     }
 
     /// Takes the prompt for the endpoint's from now on, so that the next one alike finds it there; how many had to go.
-    /// `tokens` of it are to be computed.
+    /// `tokens` of it are to be computed. `key` is the request's, with the time.
     fn learn(
         &mut self,
         slot: Slot,
         request: &Request<'_>,
         wanted: bool,
-        key: Option<u64>,
+        key: Option<(u64, Duration)>,
         tokens: f64,
         picks: [Option<Slot>; MAX_PICKS],
     ) -> usize {
         let prefix = if wanted { request.prefix } else { &[] };
         let learned = wanted.then(|| self.index.learn(slot, prefix));
-        if let (Some(key), Some(engine)) = (key, self.engines.get(slot as usize)) {
+        if let (Some((key, at)), Some(engine)) = (key, self.engines.get(slot as usize)) {
             let (address, stamp) = (Arc::clone(&engine.endpoint.address), learned.map(|learned| learned.stamp));
-            self.pending.put(key, Sent { slot, address, stamp, prefix: prefix.into(), tokens, picks });
+            self.pending.put(key, Sent { slot, address, stamp, prefix: prefix.into(), tokens, at, picks });
         }
         learned.map_or(0, |learned| learned.evicted)
     }

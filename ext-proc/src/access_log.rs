@@ -92,6 +92,8 @@ fn ended<'a>(entry: &'a Entry, address: Option<&'a str>) -> Ended<'a> {
     let failed_as = |kind: Kind| entry.failure.as_ref().is_some_and(|failure| failure.kind == kind.name());
     // A client that went away is no fault of the engine's, nor is what the client asked for.
     let broken = entry.status < 300 && failed_as(Kind::Proxy);
+    // Nor can Envoy tell an engine that is silent from a client that does not read.
+    let silent = broken && entry.failure.as_ref().is_some_and(|failure| failure.message == failure::STOPPED);
     let telling = entry.upstream_attempts <= 1 && !broken && !failed_as(Kind::RequestFailed);
     let chunks = entry.chunks.as_ref().filter(|_| telling);
     let between = |chunks: &Chunks| {
@@ -110,6 +112,7 @@ fn ended<'a>(entry: &'a Entry, address: Option<&'a str>) -> Ended<'a> {
         tpot: chunks.and_then(between),
         duration: telling.then(|| entry.phases.upstream + entry.phases.response),
         broken,
+        silent,
     }
 }
 
@@ -145,6 +148,17 @@ mod tests {
                 (broken, telling, telling),
                 "{case}"
             );
+        }
+    }
+
+    #[test]
+    fn an_answer_that_fell_silent_may_be_one_that_the_client_does_not_read() {
+        for (status, message, silent) in
+            [(200, failure::STOPPED, true), (200, "pod broke off its answer", false), (504, failure::STOPPED, false)]
+        {
+            let failure = Some(Failure { kind: Kind::Proxy.name(), message: message.to_owned() });
+            let entry = Entry { status, failure, upstream_attempts: 1, ..Entry::default() };
+            assert_eq!(ended(&entry, None).silent, silent, "{status} {message}");
         }
     }
 }

@@ -42,6 +42,8 @@ pub struct Ended<'a> {
     pub duration: Option<Duration>,
     /// An answer that began did not end as it should: it was cut, told an error, or fell silent.
     pub broken: bool,
+    /// It is `broken` as nothing moved any more: who answers may be silent, or who reads.
+    pub silent: bool,
 }
 
 /// What was dispatched and is not told of yet, oldest first; when it is too much the oldest is forgotten, which
@@ -63,6 +65,8 @@ pub(super) struct Sent {
     pub(super) prefix: Box<[u64]>,
     /// Tokens of its prompt that were to be computed.
     pub(super) tokens: f64,
+    /// When.
+    pub(super) at: Duration,
     /// Whom it may be tried on, in order; the first is `slot`. One may be another's by the time that it ends, who is then
     /// blamed for a failure.
     pub(super) picks: [Option<Slot>; MAX_PICKS],
@@ -71,9 +75,10 @@ pub(super) struct Sent {
 // === impl Ended ===
 
 impl Ended<'_> {
-    /// Whether whoever was asked last failed it. A client that went away says nothing.
+    /// Whether whoever was asked last failed it. A client that went away says nothing, nor does one that may not have
+    /// read; and 501 is an answer to what was asked.
     pub(super) fn failed(&self) -> bool {
-        self.status >= 500 || self.broken
+        self.status >= 500 && self.status != 501 || self.broken && !self.silent
     }
 
     /// Whether whoever was asked last would not serve this, as it might refuse anything.

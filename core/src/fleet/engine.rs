@@ -34,9 +34,9 @@ impl Engine {
         Known { matched, ejected: false, models: self.models.as_deref().map(Vec::as_slice), lora: Some(&self.lora) }
     }
 
-    pub(super) fn seen(&self, now: Duration) -> Seen {
+    pub(super) fn seen(&self, out: bool, now: Duration) -> Seen {
         let Endpoint { address, pod } = self.endpoint.clone();
-        let ejected = self.health.out_until(now).map(|until| until.saturating_sub(now));
+        let ejected = self.health.out_until(now).filter(|_| out).map(|until| until.saturating_sub(now));
         Seen { address, pod, load: self.load(0.0, now.as_secs_f64()), models: self.models.clone(), ejected }
     }
 

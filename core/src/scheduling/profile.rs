@@ -76,7 +76,8 @@ impl Profile {
     /// (nothing, where `known` ends early).
     ///
     /// Before the filters, endpoints asleep go ([`ASLEEP`]) while there is one awake, even if the filters will
-    /// drop that one; when all sleep, all stay. Of those awake, the ejected go ([`EJECTED`]) while there is another.
+    /// drop that one; when all sleep, all stay. Of those awake, the ejected go ([`EJECTED`]) while there is another
+    /// that no filter drops.
     ///
     /// When every endpoint was dropped the decision lists no pick and is [`Decision::saturated`].
     pub fn decide<'a>(
@@ -107,24 +108,11 @@ impl Profile {
             any_ejected |= known.ejected;
             Candidate::new(load, known)
         }));
-        let mut dropped = Dropped::among(candidates.len());
-        if candidates.iter().any(|candidate| !candidate.load.asleep()) {
-            dropped.by(ASLEEP, |keep| {
-                candidates.iter().zip(keep).for_each(|(candidate, keep)| *keep = !candidate.load.asleep());
-            });
-        }
-        if any_ejected {
-            dropped.by(EJECTED, |keep| {
-                // Where the others sleep, one that failed lately is the best that there is.
-                if candidates.iter().zip(&*keep).any(|(candidate, keep)| *keep && !candidate.known.ejected) {
-                    candidates.iter().zip(keep).for_each(|(candidate, keep)| *keep &= !candidate.known.ejected);
-                }
-            });
-        }
-        lap(Lap::Start);
-        for filter in &self.filters {
-            dropped.by(filter.name(), |keep| filter.filter(request, &candidates, keep));
-            lap(Lap::Filter(filter.name()));
+        let mut dropped = self.drop(request, &candidates, any_ejected, lap);
+        if any_ejected && dropped.last().is_some() {
+            // The filters look at the ejected too, and may have wanted one of them: an answer that may fail is better
+            // than none. They are timed once.
+            dropped = self.drop(request, &candidates, false, &mut |_| ());
         }
         let Ranked { scores, totals, picks } = match dropped.left() {
             // Most often nobody was dropped.
@@ -145,6 +133,36 @@ impl Profile {
         let saturated = dropped.last().map(|by| Saturated::new(by, &loads));
         let (scorers, endpoints) = (Arc::clone(&self.weights), Arc::clone(endpoints));
         Decision { scorers, endpoints, loads, verdicts, scores, picks, saturated }
+    }
+
+    /// Drops whoever may not serve, with or without the ejected.
+    fn drop(
+        &self,
+        request: &Request<'_>,
+        candidates: &[Candidate<'_>],
+        ejected: bool,
+        lap: &mut dyn FnMut(Lap),
+    ) -> Dropped {
+        let mut dropped = Dropped::among(candidates.len());
+        if candidates.iter().any(|candidate| !candidate.load.asleep()) {
+            dropped.by(ASLEEP, |keep| {
+                candidates.iter().zip(keep).for_each(|(candidate, keep)| *keep = !candidate.load.asleep());
+            });
+        }
+        if ejected {
+            dropped.by(EJECTED, |keep| {
+                // Where the others sleep, one that failed lately is the best that there is.
+                if candidates.iter().zip(&*keep).any(|(candidate, keep)| *keep && !candidate.known.ejected) {
+                    candidates.iter().zip(keep).for_each(|(candidate, keep)| *keep &= !candidate.known.ejected);
+                }
+            });
+        }
+        lap(Lap::Start);
+        for filter in &self.filters {
+            dropped.by(filter.name(), |keep| filter.filter(request, candidates, keep));
+            lap(Lap::Filter(filter.name()));
+        }
+        dropped
     }
 
     /// Scores those that are left, and orders them.

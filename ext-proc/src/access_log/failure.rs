@@ -5,6 +5,9 @@ use kthena_core::access_log::{Failure, Kind};
 use kthena_core::reply::Refusal;
 use kthena_core::wire;
 
+/// What is said of an answer in which nothing moved any more.
+pub(super) const STOPPED: &str = "pod stopped answering";
+
 /// The status that the engine answered with on the last attempt.
 ///
 /// It is the client's too: Envoy hands on headers that it does not retry. Where it had answered for the engine, it
@@ -49,7 +52,7 @@ pub(super) fn failure(entry: &HttpAccessLogEntry, status: u16, told: Option<&(u1
         return failed(Kind::RouteNotFound, "route not found");
     }
     if timed_out(&flags) {
-        let message = if engine.is_some() { "pod stopped answering" } else { "request to pod timed out" };
+        let message = if engine.is_some() { STOPPED } else { "request to pod timed out" };
         return failed(Kind::Proxy, message);
     }
     match engine {

@@ -269,3 +269,40 @@ fn a_verdict_carries_the_load_it_was_judged_by_and_a_drop_has_a_reason() {
     assert_eq!(Profile::new(vec![Box::new(MaxWaiting(3))], vec![]).reason("least-request").unwrap()[..9], *"3 or more");
     assert!(profile.reason(ASLEEP).is_some() && profile.reason("no such filter").is_none());
 }
+
+/// What is known of an endpoint that lists these, which was ejected or was not.
+fn ejected(ejected: bool, models: &[Model]) -> Known<'_> {
+    Known { ejected, models: Some(models), ..Known::default() }
+}
+
+#[test]
+fn the_one_holder_of_an_adapter_serves_though_it_was_ejected() {
+    let model = |id: &str| vec![Model { id: id.to_owned(), parent: Some("base".to_owned()) }];
+    let (holder, other) = (model("m"), model("other"));
+    let known = [ejected(true, &holder), ejected(false, &other), ejected(true, &other)];
+    let mut laps = Vec::new();
+    let decision =
+        Profile::default()
+            .decide_by_laps(&REQUEST, &endpoints(3), busy(&[0; 3]), known, &mut random(1), &mut |lap| laps.push(lap));
+    assert_eq!((decision.picks, decision.saturated), (vec![0], None));
+    assert_eq!(decision.verdicts[1].dropped_by, Some("lora-affinity"));
+    let filters = laps.iter().filter(|lap| matches!(lap, Lap::Filter(_))).count();
+    assert_eq!(
+        filters,
+        Plugin::FILTERS.into_iter().filter(|plugin| plugin.filter(&Arguments::default()).is_some()).count()
+    );
+}
+
+#[test]
+fn an_ejected_endpoint_serves_while_the_queues_of_all_others_are_full() {
+    let profile = Profile::new(vec![Box::new(MaxWaiting(10))], vec![(Box::new(LeastRequest), 1.0)]);
+    let known = || [ejected(true, &[]), ejected(false, &[])];
+    let decide =
+        |signals: [Signals; 2]| profile.decide(&REQUEST, &endpoints(2), scraped(&signals), known(), &mut random(1));
+    let decision = decide([says(1, 0), says(9, 12)]);
+    assert_eq!((decision.picks, decision.saturated), (vec![0], None));
+    let decision = decide([says(1, 0), says(9, 9)]);
+    assert_eq!((decision.picks, decision.verdicts[0].dropped_by), (vec![1], Some(EJECTED)));
+    let decision = decide([says(9, 12), says(9, 12)]);
+    assert!(decision.picks.is_empty() && decision.saturated.is_some());
+}
