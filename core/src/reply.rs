@@ -39,6 +39,14 @@ pub enum Refusal {
         /// The limit in force, in bytes.
         limit: u64,
     },
+    /// More headers, or bytes of them, than a client may send.
+    #[error("request headers are too large or too many (at most {count} headers and {bytes} bytes)")]
+    HeadersTooLarge {
+        /// The most headers accepted.
+        count: usize,
+        /// The most bytes accepted.
+        bytes: usize,
+    },
     /// No usable `model`.
     #[error("model not found")]
     ModelMissing,
@@ -89,6 +97,7 @@ impl Refusal {
             Self::UnknownPath => (404, "not_found"),
             Self::InvalidBody(_) => (400, "invalid_body"),
             Self::BodyTooLarge { .. } => (413, "request_too_large"),
+            Self::HeadersTooLarge { .. } => (431, "request_headers_too_large"),
             Self::ModelMissing => (404, "model_not_found"),
             Self::PromptMissing => (404, "prompt_not_found"),
             Self::RouteNotFound | Self::UnknownModel(_) => (404, "model_not_found"),
@@ -104,9 +113,11 @@ impl Refusal {
     /// What the access log calls it.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::InvalidBody(_) | Self::BodyTooLarge { .. } | Self::ModelMissing | Self::BodyUnavailable => {
-                Kind::RequestParsing
-            }
+            Self::InvalidBody(_)
+            | Self::BodyTooLarge { .. }
+            | Self::HeadersTooLarge { .. }
+            | Self::ModelMissing
+            | Self::BodyUnavailable => Kind::RequestParsing,
             Self::PromptMissing => Kind::PromptParsing,
             Self::UnknownPath | Self::RouteNotFound | Self::UnknownModel(_) => Kind::RouteNotFound,
             Self::ModelServerMissing(_) | Self::NoPods(_) => Kind::PodDiscovery,

@@ -14,7 +14,7 @@ mod request;
 mod watch;
 
 pub use answer::Answer;
-pub use head::{Head, Opening, is_inference};
+pub use head::{Head, MAX_HEADER_BYTES, MAX_HEADERS, Opening, is_inference};
 pub use local::Local;
 pub use patience::{Patience, Patient, Progress};
 pub use request::{Forward, Session};

@@ -45,6 +45,11 @@ pub const DESTINATION: &str = "x-gateway-destination-endpoint";
 /// Says, where the configuration asks for it, which endpoint answered: `ip:port`.
 pub const ENDPOINT: &str = "x-kthena-endpoint";
 
+/// Names a request to all: the client's own, or one that Envoy made.
+pub const REQUEST_ID: &str = "x-request-id";
+/// What Anthropic's clients read it from, on the way back.
+pub const ANTHROPIC_REQUEST_ID: &str = "request-id";
+
 /// The property in which the filter leaves [`crate::access_log::Facts`].
 pub const FACTS: &str = "kthena.facts";
 /// What Envoy calls it in its filter state.

@@ -77,6 +77,7 @@ class AnthropicErrors(unittest.TestCase):
         error = raised.exception
         self.assertEqual((error.status_code, error.type), (status, name))
         self.assertEqual(error.body, {"type": "error", "error": {"type": name, "message": message}})
+        self.assertRegex(error.request_id, "^[0-9a-f-]{36}$")
         return error
 
     def test_an_unknown_model_is_not_found(self):

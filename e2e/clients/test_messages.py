@@ -16,6 +16,14 @@ class Messages(unittest.TestCase):
         self.assertEqual((answer.type, answer.role, answer.model), ("message", "assistant", SERVED))
         self.assertEqual(len(answer.content[0].text.split()), 5)
         self.assertEqual((answer.stop_reason, answer.usage.output_tokens), ("max_tokens", 5))
+        self.assertRegex(answer._request_id, "^[0-9a-f-]{36}$")
+
+    def test_the_clients_own_request_id_comes_back(self):
+        asked = {"model": MODEL, "messages": MESSAGES, "max_tokens": 1, "extra_headers": {"x-request-id": "mine-7"}}
+        self.assertEqual(self.client.messages.create(**asked)._request_id, "mine-7")
+        with self.client.messages.stream(**{**asked, "max_tokens": 5}) as stream:
+            self.assertEqual(stream.request_id, "mine-7")
+            stream.until_done()
 
     def test_a_system_prompt_is_part_of_the_prompt(self):
         plain = self.client.messages.create(model=MODEL, messages=MESSAGES, max_tokens=1).usage.input_tokens

@@ -18,6 +18,8 @@ pub(crate) struct Stream {
     start: Instant,
     state: State,
     waiting: Rc<Waiting>,
+    /// [`Head::answer_id`]
+    answer_id: Option<Box<[u8]>>,
     /// Whether we look after its tries.
     watched: bool,
 }
@@ -44,7 +46,7 @@ enum State {
 
 impl Stream {
     pub(crate) fn new(id: u32, waiting: Rc<Waiting>) -> Self {
-        Self { id, start: Instant::now(), state: State::New, waiting, watched: false }
+        Self { id, start: Instant::now(), state: State::New, waiting, answer_id: None, watched: false }
     }
 
     fn reply(&mut self, Local { reply, facts }: Local) -> Action {
@@ -130,6 +132,7 @@ impl Drop for Stream {
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let head = Head { headers: self.get_http_request_headers_bytes(), has_body: !end_of_stream };
+        self.answer_id = head.answer_id().map(Box::from);
         let routes = routes();
         for name in head.dropped(&routes) {
             self.remove_http_request_header(name);
@@ -179,6 +182,11 @@ impl HttpContext for Stream {
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let status = self.get_http_response_header_bytes(":status").unwrap_or_default();
         self.tried(status.first().is_some_and(|class| *class < b'5'));
+        if let Some(id) = self.answer_id.take()
+            && self.get_http_response_header_bytes(wire::ANTHROPIC_REQUEST_ID).is_none()
+        {
+            self.set_http_response_header_bytes(wire::ANTHROPIC_REQUEST_ID, Some(&id));
+        }
         if end_of_stream || !matches!(self.state, State::Forwarded { .. }) {
             return Action::Continue;
         }

@@ -8,6 +8,9 @@ pub enum FormError {
     /// The header names no boundary, or none that is one.
     #[error("content-type: multipart/form-data needs a boundary of 1 to {limit} characters", limit = super::boundary::LONGEST)]
     NoBoundary,
+    /// The header has a parameter by which engines might read another form than we do.
+    #[error("content-type: multipart/form-data takes boundary and charset=utf-8, and no other parameter")]
+    Parameter,
     /// The body does not begin with the boundary, or something else follows a boundary than RFC 2046 has there.
     #[error("expected the boundary of the form at byte {offset}")]
     NotAtBoundary {

@@ -109,6 +109,23 @@ fn what_parsers_might_read_in_two_ways_is_refused() {
     assert_eq!(read(twice.as_bytes()), Err(FormError::Twice { offset }));
 }
 
+/// Starlette decodes the names and values of fields by the header's charset.
+#[test]
+fn a_form_in_a_charset_that_engines_would_read_another_model_in_is_refused() {
+    let header = |more: &str| Boundary::of(format!("multipart/form-data; boundary=XyZ{more}").as_bytes()).unwrap();
+    for more in
+        ["; charset=utf-7", "; charset=utf-16", "; charset=utf-8; charset=utf-7", "; charset*=utf-7''x", "; x=y"]
+    {
+        assert_eq!(header(more), Err(FormError::Parameter), "{more}");
+    }
+    for more in ["", "; charset=utf-8", "; Charset=\"UTF-8\""] {
+        assert!(header(more).is_ok(), "{more}");
+    }
+    // Without the charset, only one of the two is the model to anybody.
+    let form = part("model", "public") + &part("+AG0-odel", "other") + END;
+    assert_eq!(&*read(form.as_bytes()).unwrap().unwrap().name, "public");
+}
+
 #[test]
 fn a_body_that_is_no_form_is_refused_where_it_goes_wrong() {
     for (form, offset) in [

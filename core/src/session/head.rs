@@ -14,6 +14,19 @@ use std::time::Duration;
 /// What inference requests' paths begin with.
 const API: &str = "/v1/";
 
+/// Headers that a client may send; 431 beyond. Clients of this API send some twenty.
+///
+/// The listener takes more, for ours come on top: the picker's answer is measured with all of them, and would fail.
+pub const MAX_HEADERS: usize = 100;
+
+/// Bytes of names and values that a request's headers may have, its path among them; 431 beyond. Engines get them without ours:
+/// uvicorn's parsers end at 64 KiB, with four more bytes a header.
+pub const MAX_HEADER_BYTES: usize = 60 << 10;
+
+/// What Envoy adds before we see it, or has merged into one.
+const ENVOYS: [&str; 5] =
+    ["x-forwarded-for", "x-forwarded-proto", "x-request-id", "x-envoy-external-address", "x-envoy-internal"];
+
 /// A request's headers as the client sent them.
 #[derive(Debug, Default)]
 pub struct Head {
@@ -44,6 +57,13 @@ impl Head {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_slice()).unwrap_or_default()
     }
 
+    /// What the answer is to be named in [`wire::ANTHROPIC_REQUEST_ID`], unless the engine names it so itself; `None` to clients
+    /// that read [`wire::REQUEST_ID`], which Envoy returns.
+    pub fn answer_id(&self) -> Option<&[u8]> {
+        let id = self.value(wire::REQUEST_ID);
+        (Shape::of_path(&self.path()) == Shape::Anthropic && !id.is_empty()).then_some(id)
+    }
+
     /// The names of what goes no further, to be removed before anything else: what a client may not send, and what
     /// engines are not to know.
     pub fn dropped<'h>(&'h self, routes: &Routes) -> impl Iterator<Item = &'h str> {
@@ -52,6 +72,15 @@ impl Head {
         names.filter(move |name| {
             wire::is_reserved(name) || wire::is_for_proxies(name) || (credentials && wire::is_credential(name))
         })
+    }
+
+    /// Whether there are more of them, or more bytes, than a client may send.
+    fn is_too_large(&self) -> bool {
+        let names = || self.headers.iter().map(|(name, _)| name.as_str()).filter(|name| !name.starts_with(':'));
+        // Each counts as Envoy's once.
+        let added = ENVOYS.iter().filter(|added| names().any(|name| name == **added)).count();
+        let bytes = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        names().count() > MAX_HEADERS + added || bytes > MAX_HEADER_BYTES
     }
 
     /// The path without its query, and the shape of errors on it.
@@ -70,6 +99,9 @@ impl Head {
     }
 
     fn settle(self, routes: &Routes, random: u64, facts: &mut Facts) -> Result<Opening, Refusal> {
+        if self.is_too_large() {
+            return Err(Refusal::HeadersTooLarge { count: MAX_HEADERS, bytes: MAX_HEADER_BYTES });
+        }
         let path = self.path();
         if matches!(&*path, "/healthz" | "/readyz") {
             return Ok(Opening::Pass);

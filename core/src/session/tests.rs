@@ -60,6 +60,45 @@ fn send(path: &str, body: &[u8], chunk: usize) -> Result<(Forward, Vec<u8>), (u1
     Ok((forward, sent))
 }
 
+#[test]
+fn a_client_s_own_headers_have_bounds_and_what_envoy_adds_is_not_counted() {
+    let envoys = ["x-forwarded-for", "x-forwarded-proto", "x-request-id", "x-envoy-internal"].map(str::to_owned);
+    let status = |own: usize, value: usize| {
+        let names: Vec<String> = envoys.iter().cloned().chain((0..own).map(|at| format!("x-{at:03}"))).collect();
+        let filler = "v".repeat(value);
+        let values = |at: usize| if at == envoys.len() { filler.as_str() } else { "" };
+        let headers: Vec<_> = names.iter().enumerate().map(|(at, name)| (name.as_str(), values(at))).collect();
+        match head("POST", "/v1/messages", &headers).open(&routes(10), 0) {
+            Opening::Body(_) => 200,
+            Opening::Reply(local) => {
+                let error: Value = serde_json::from_slice(&local.reply.body).unwrap();
+                let wanted = "request headers are too large or too many (at most 100 headers and 61440 bytes)";
+                assert_eq!(message(&error), wanted);
+                local.reply.status
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((status(100, 0), status(101, 0)), (200, 431));
+    let others: usize =
+        envoys.iter().map(String::len).sum::<usize>() + ":method:pathPOST/v1/messages".len() + "x-000".len();
+    let room = MAX_HEADER_BYTES - others;
+    assert_eq!((status(1, room), status(1, room + 1)), (200, 431));
+    // Only the first of each name may be Envoy's.
+    let many = [("x-forwarded-for", "x"); 102];
+    let opening = head("POST", "/v1/messages", &many).open(&routes(10), 0);
+    assert!(matches!(opening, Opening::Reply(ref local) if local.reply.status == 431), "{opening:?}");
+}
+
+#[test]
+fn answers_to_anthropic_s_clients_alone_get_their_name_twice() {
+    let named = |path, id: &[(&str, &str)]| head("POST", path, id).answer_id().map(<[u8]>::to_vec);
+    let id = [(wire::REQUEST_ID, "mine-7")];
+    assert_eq!(named("/v1/messages", &id).as_deref(), Some(&b"mine-7"[..]));
+    assert_eq!(named("/v1/messages/count_tokens?x", &id).as_deref(), Some(&b"mine-7"[..]));
+    assert_eq!((named("/v1/chat/completions", &id), named("/v1/messages", &[])), (None, None));
+}
+
 fn message(error: &Value) -> &str {
     error["error"]["message"].as_str().unwrap()
 }

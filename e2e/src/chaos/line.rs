@@ -106,7 +106,7 @@ pub const LINES: &[Line] = &[
     },
     Line {
         name: "picker naming 10,000 endpoints",
-        about: "more than Envoy's 60 KiB of headers: Envoy answers 500, whatever the failure mode",
+        about: "more than Envoy's 70 KiB of headers: Envoy answers 500, whatever the failure mode",
         lied_to: true,
         target: None,
         spec: FEW,

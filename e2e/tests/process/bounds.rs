@@ -1,6 +1,6 @@
 //! More than there is room for: headers, connections, memory. Who is refused is told so in the clients' shape.
 
-use kthena_e2e::{Client, Engine, Plane, chat, manifests, until};
+use kthena_e2e::{Client, Engine, Plane, Setup, chat, manifests, until};
 use kthena_envoy::{Capacity, Settings};
 use kthena_simulator::Options;
 use std::net::SocketAddr;
@@ -26,22 +26,66 @@ async fn stat(plane: &Plane, name: &str) -> u64 {
     values.filter(|(known, _)| known.ends_with(name)).filter_map(|(_, value)| value.parse::<u64>().ok()).sum()
 }
 
+/// A chat whose prompt has as long a hash chain as there is.
+fn long_chat() -> String {
+    let mut body = chat("m");
+    body["messages"][0]["content"] = "where does all of this go? ".repeat(15_000).into();
+    body.to_string()
+}
+
+/// All that comes on top of a client's headers is there: the filter's, a long prompt's hash chain, the picker's answer.
 #[tokio::test]
-async fn headers_beyond_the_bounds_get_431() {
-    let (plane, _engine) = bounded(PLENTY).await;
-    let client = plane.client();
-    let large = "x".repeat(50 << 10);
-    client.chat_with("m", &[("x-large", &large)]).await.ok();
-    let larger = "x".repeat(62 << 10);
-    let answer = client.chat_with("m", &[("x-large", &larger)]).await;
+async fn headers_at_the_bounds_are_served_with_the_longest_prompt_and_beyond_them_get_431() {
+    let engine = Engine::simulated("m-0", Options { models: vec!["m".into()], speed: 100.0, ..Options::default() });
+    let all = manifests::route("m", "m", &[("m", 100)])
+        + &manifests::server("m", "m", "")
+        + &manifests::pod("m-0", "m", &engine.ip());
+    let kthena = Setup::new(&[("all.yaml", &all)]).up();
+    let client = kthena.client();
+    until("the engine to be served", async || (client.chat("m").await.status == 200).then_some(())).await;
+    let picked = async || {
+        let page = kthena.metrics().get("/metrics").await;
+        let lines = page
+            .text()
+            .lines()
+            .filter(|line| line.starts_with("kthena_router_scheduler_plugin_duration_seconds_count"));
+        lines.count()
+    };
+    assert!(picked().await > 0, "the picker is there");
+    // Beside these the client sends `content-type` and `content-length`, and `host`, which is no header to Envoy.
+    let names: Vec<String> = (0..200).map(|at| format!("x-header-{at}")).collect();
+    let many = async |count: usize| {
+        let headers: Vec<_> = names.iter().take(count - 2).map(|name| (name.as_str(), "1")).collect();
+        client.post(CHAT, &headers, long_chat()).await
+    };
+    let large = async |bytes: usize| client.post(CHAT, &[("x-large", &"x".repeat(bytes))], long_chat()).await;
+    let ours = "request headers are too large or too many (at most 100 headers and 61440 bytes)";
+    for count in [78, 96, 100] {
+        many(count).await.ok();
+    }
+    for count in [101, 125] {
+        many(count).await.assert_error(431, ours);
+    }
+    for bytes in [58 << 10, (60 << 10) - 400] {
+        large(bytes).await.ok();
+    }
+    for bytes in [60 << 10, 69 << 10] {
+        let answer = large(bytes).await;
+        answer.assert_error(431, ours);
+        assert_eq!(answer.json()["error"]["code"], "request_headers_too_large");
+    }
+    // Envoy's own, which keeps it from holding more.
+    let answer = large(75 << 10).await;
     answer.assert_error(431, "request headers are too large or too many (http1.headers_too_large)");
     assert_eq!(answer.json()["error"]["code"], "request_headers_too_large");
-
-    let names: Vec<String> = (0..110).map(|at| format!("x-header-{at}")).collect();
-    let of = |count: usize| names.iter().take(count).map(|name| (name.as_str(), "1")).collect::<Vec<_>>();
-    client.chat_with("m", &of(90)).await.ok();
-    let answer = client.chat_with("m", &of(110)).await;
+    let answer = many(200).await;
     answer.assert_error(431, "request headers are too large or too many (http1.too_many_headers)");
+    let counted = r#"kthena_router_bound_exceeded_total{reason="headers"} "#;
+    until("the refusals to be counted", async || {
+        let page = kthena.metrics().try_get("/metrics").await.ok()?;
+        page.text().lines().any(|line| line.strip_prefix(counted) == Some("6")).then_some(())
+    })
+    .await;
 }
 
 /// Whether a new connection is closed by Envoy before anything is asked.

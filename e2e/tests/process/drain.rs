@@ -8,6 +8,12 @@ use tokio::net::TcpStream;
 /// At 20 ms each, 4 s: longer than what is done meanwhile.
 const WORDS: u32 = 200;
 
+/// Words of a stream that lasts 12 s: longer than [`LINGER`].
+const MORE_WORDS: u32 = 600;
+
+/// Time for new connections to come late, however slow the machine is.
+const LINGER: &str = "10s";
+
 /// Words of a stream that lasts over half an hour.
 const ENDLESS: u32 = 100_000;
 
@@ -37,8 +43,8 @@ async fn closed(pod: &Pod) {
 
 #[tokio::test]
 async fn readiness_goes_first_and_streams_end_whole_before_the_router_does() {
-    let Served { pod, _engine } = served(&[("DRAIN_LINGER", "2s")]).await;
-    let stream = started(&pod, WORDS).await;
+    let Served { pod, _engine } = served(&[("DRAIN_LINGER", LINGER)]).await;
+    let stream = started(&pod, MORE_WORDS).await;
     pod.end_router();
     let answer = until("readiness to go", async || {
         let answer = pod.client().try_get("/readyz").await.ok()?;
@@ -50,7 +56,7 @@ async fn readiness_goes_first_and_streams_end_whole_before_the_router_does() {
     let late = pod.client().chat("m").await.ok();
     assert_eq!(late.header("connection"), "close");
     tokio::select! {
-        words = stream.words() => assert_eq!(words.expect("it ends whole"), WORDS as usize),
+        words = stream.words() => assert_eq!(words.expect("it ends whole"), MORE_WORDS as usize),
         ended = pod.router_ended() => panic!("the router ended first: {ended}\n{}", pod.output.text()),
     }
     assert_eq!(pod.router_ended().await.code(), Some(0), "{}", pod.output.text());

@@ -1,6 +1,6 @@
 //! Clients that take their time: none holds a connection, a buffer or an engine for ever.
 
-use kthena_e2e::{Loopback, Plane, manifests};
+use kthena_e2e::{Loopback, Plane, Setup, manifests};
 use kthena_envoy::{Capacity, Patience, Settings};
 use std::io;
 use std::time::Duration;
@@ -152,6 +152,35 @@ async fn a_client_that_never_reads_holds_the_engine_for_the_idle_time_only_and_l
     answering.await.unwrap().unwrap();
     let stats = slow.plane.admin().get("/stats?filter=downstream_rq_idle_timeout").await;
     assert!(stats.text().contains("http.kthena.downstream_rq_idle_timeout: 1"), "{}", stats.text());
+}
+
+#[tokio::test]
+async fn a_client_that_falls_silent_in_its_upload_is_told_so_and_no_pod_is_blamed() {
+    let all = manifests::route("m", "m", &[("m", 100)]) + &manifests::server("m", "m", "");
+    let kthena = Setup::new(&[("all.yaml", &all)])
+        .config("dataPlane:\n  streamIdleTimeout: 1s\n")
+        .env("ACCESS_LOG_FORMAT", "json")
+        .up();
+    for (path, shape) in
+        [("/v1/chat/completions", r#""code":"request_timeout""#), ("/v1/messages", r#""type":"error""#)]
+    {
+        let mut client = TcpStream::connect(kthena.client().address()).await.unwrap();
+        let mark = kthena.output.lines().len();
+        let half = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{{\"model\":\"m\"");
+        client.write_all(half.as_bytes()).await.unwrap();
+        let mut answer = vec![0; 4096];
+        let length = timeout(SOON, client.read(&mut answer)).await.expect("an answer").unwrap();
+        let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
+        let told = "request took too long to arrive (stream_idle_timeout)";
+        assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains(told) && answer.contains(shape), "{answer}");
+        let line = kthena.line(mark, "its access log", |line| line.contains("stream_idle_timeout")).await;
+        let logged: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
+        assert_eq!(
+            (&logged["status_code"], &logged["error"]["type"]),
+            (&408.into(), &"request_parsing".into()),
+            "{line}"
+        );
+    }
 }
 
 #[tokio::test]

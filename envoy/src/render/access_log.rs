@@ -62,7 +62,8 @@ fn not(path: &str) -> AccessLogFilter {
                     ..Default::default()
                 })),
                 invert_match: true,
-                ..Default::default()
+                // What Envoy refused while it read the headers has none, and is counted.
+                treat_missing_header_as_empty: true,
             }),
         })),
     }

@@ -11,12 +11,13 @@ use envoy_types::pb::envoy::extensions::filters::network::http_connection_manage
 use envoy_types::pb::google::protobuf::BoolValue;
 use envoy_types::util::pack_any;
 use kthena_core::config::DEFAULT_STREAM_IDLE_TIMEOUT;
+use kthena_core::session::{MAX_HEADER_BYTES, MAX_HEADERS};
 
-/// KiB of a request's headers; 431 beyond. What engines take: uvicorn's parsers end at 64 KiB.
-const HEADERS_KB: u32 = 60;
-
-/// Headers of a request; 431 beyond. Clients of this API send some twenty.
-const HEADERS_COUNT: u32 = 100;
+/// KiB of a request's headers, and their number; 431 beyond. What clients may send, the filter says: ext_proc measures
+/// all headers once more when the picker has answered, and fails where the filter's own (some 6 KB with a long prompt's hash
+/// chain, sixteen) and Envoy's have no room beside the client's.
+const HEADERS_KB: u32 = (MAX_HEADER_BYTES >> 10) as u32 + 10;
+const HEADERS_COUNT: u32 = MAX_HEADERS as u32 + 32;
 
 /// Bytes that wait to be read or written on a connection before the other side is told to wait. Events are small, and a
 /// client that does not read costs this and what the kernel holds. What the filter holds back of a body is bounded

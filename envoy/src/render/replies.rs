@@ -38,7 +38,16 @@ struct Case {
     message: &'static str,
 }
 
-const CASES: [Case; 10] = [
+const CASES: [Case; 11] = [
+    // The client fell silent in the middle of its request: no pod has seen it.
+    Case {
+        flags: &["SI"],
+        picks_only: false,
+        when: (Op::Eq, 408),
+        status: None,
+        code: "request_timeout",
+        message: "request took too long to arrive (%RESPONSE_CODE_DETAILS%)",
+    },
     Case {
         flags: &["UT", "SI", "DT", "UMSDR"],
         picks_only: false,

@@ -51,11 +51,13 @@ impl Bound {
             | "http1.too_many_headers"
             | "http2.header_list_size_too_large"
             | "http2.too_many_headers" => Some(Self::Headers),
-            // An engine's own 413 is not ours.
-            _ if response.response_code.is_some_and(|code| code.value == 413) && upstream_status(entry).is_none() => {
-                Some(Self::Body)
-            }
-            _ => None,
+            // An engine's own is not ours.
+            _ if upstream_status(entry).is_some() => None,
+            _ => match response.response_code?.value {
+                413 => Some(Self::Body),
+                431 => Some(Self::Headers),
+                _ => None,
+            },
         }
     }
 }
@@ -90,6 +92,7 @@ mod tests {
             (200, "stream_idle_timeout", Some(Bound::Idle)),
             (413, "request_payload_too_large", Some(Bound::Body)),
             (413, "", Some(Bound::Body)),
+            (431, "", Some(Bound::Headers)),
             (200, "via_upstream", None),
             (503, "no_healthy_upstream", None),
         ] {
@@ -99,6 +102,8 @@ mod tests {
 
     #[test]
     fn an_engine_s_own_refusal_is_no_bound_of_ours() {
-        assert_eq!(Bound::of(&entry(413, "via_upstream", true)), None);
+        for status in [413, 431] {
+            assert_eq!(Bound::of(&entry(status, "via_upstream", true)), None);
+        }
     }
 }

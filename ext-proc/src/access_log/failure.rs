@@ -51,6 +51,10 @@ pub(super) fn failure(entry: &HttpAccessLogEntry, status: u16, told: Option<&(u1
     if flags.no_route_found {
         return failed(Kind::RouteNotFound, "route not found");
     }
+    // The client fell silent before its request was whole.
+    if flags.stream_idle_timeout && status == 408 && engine.is_none() {
+        return failed(Kind::RequestParsing, details);
+    }
     if timed_out(&flags) {
         let message = if engine.is_some() { STOPPED } else { "request to pod timed out" };
         return failed(Kind::Proxy, message);

@@ -43,6 +43,8 @@ pub async fn serve(stream: impl Wire, router: Router, keep_alive: Duration, stop
     let plug = Plug::default();
     let mut pulls = plug.receiver();
     let mut connection = http1::Builder::new()
+        // Engines' parsers bound the bytes only.
+        .max_headers(1000)
         .timer(TokioTimer::new())
         // Runs from the end of an answer too, so it is also what closes an idle connection.
         .header_read_timeout(keep_alive)

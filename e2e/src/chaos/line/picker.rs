@@ -13,7 +13,7 @@ const STOPPED: Duration = Duration::from_millis(200);
 const RUNNING: Duration = Duration::from_millis(100);
 /// Of one lie.
 const LIE: Duration = Duration::from_millis(200);
-/// Endpoints at once: just below the 60 KiB that Envoy lets headers have.
+/// Endpoints at once: below the 70 KiB that Envoy lets headers have.
 const MANY: u32 = 2_500;
 /// Far beyond them.
 const TOO_MANY: usize = 10_000;

@@ -160,7 +160,7 @@ const ENGINE: &str = "via_upstream";
 #[test]
 fn flags_and_status_tell_why_a_request_failed() {
     type Case = (fn(&mut ResponseFlags), &'static str, u32, Option<(&'static str, &'static str)>);
-    let cases: [Case; 16] = [
+    let cases: [Case; 19] = [
         (|_| (), ENGINE, 200, None),
         (|_| (), ENGINE, 404, None),
         (|f| f.upstream_retry_limit_exceeded = true, ENGINE, 500, Some(("proxy", "pod answered 500"))),
@@ -187,6 +187,9 @@ fn flags_and_status_tell_why_a_request_failed() {
         (|f| f.upstream_remote_reset = true, ENGINE, 200, Some(("proxy", "pod broke off its answer"))),
         (|f| f.upstream_request_timeout = true, "x", 504, Some(("proxy", "request to pod timed out"))),
         (|f| f.stream_idle_timeout = true, ENGINE, 200, Some(("proxy", "pod stopped answering"))),
+        (|f| f.stream_idle_timeout = true, "x", 504, Some(("proxy", "request to pod timed out"))),
+        (|f| f.stream_idle_timeout = true, "x", 408, Some(("request_parsing", "x"))),
+        (|f| f.stream_idle_timeout = true, ENGINE, 408, Some(("proxy", "pod stopped answering"))),
         (|f| f.no_healthy_upstream = true, "x", 503, Some(("scheduling", "no available pods"))),
         (|f| f.no_route_found = true, "x", 404, Some(("route_not_found", "route not found"))),
         (|_| (), "wasm_fail_stream", 503, Some(("proxy", "wasm_fail_stream"))),
