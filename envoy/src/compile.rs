@@ -4,6 +4,7 @@
 //! whatever cannot be served as written becomes a problem on the object that says it. Envoy's shape does
 //! not depend on what users write: their edits change the table and the endpoints only, so nothing drains.
 
+mod authorities;
 mod endpoints;
 mod profiles;
 mod routes;

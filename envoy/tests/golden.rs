@@ -24,7 +24,7 @@ fn resources(path: &Path) -> Resources {
             "ModelRoute" => resources.model_routes.push(serde_json::from_value(document).unwrap()),
             "ModelServer" => resources.model_servers.push(serde_json::from_value(document).unwrap()),
             "Pod" => resources.pods.push(serde_json::from_value(document).unwrap()),
-            "Secret" => resources.secrets.push(secret::without_secrets(serde_json::from_value(document).unwrap())),
+            "Secret" => resources.secrets.push(secret::from_document(&document).unwrap()),
             kind => panic!("{kind} in {}", path.display()),
         }
     }

@@ -10,27 +10,31 @@ const UNKNOWN_MEMORY: u64 = 2 << 30;
 
 /// What an Envoy here may take on. It raises its own limit of open files to the hard one.
 pub fn capacity() -> Capacity {
-    let limits = limits(&fs::read_to_string("/proc/self/cgroup").unwrap_or_default());
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let limits = limits(&groups, Path::new("/sys/fs/cgroup"));
     let limits = limits.iter().filter_map(|file| fs::read_to_string(file).ok());
     let memory = memory(&fs::read_to_string("/proc/meminfo").unwrap_or_default(), limits);
     Capacity::of(memory.unwrap_or(UNKNOWN_MEMORY), getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX))
 }
 
-/// The files that may hold this process's memory limit, from `/proc/self/cgroup`; in a container its own group is the
-/// root.
-fn limits(groups: &str) -> Vec<PathBuf> {
+/// The files that may hold a memory limit of this process, from `/proc/self/cgroup` and where groups are mounted: its own
+/// group's and those of all around it, each of which counts. In a container its own group is the root.
+fn limits(groups: &str, mounted: &Path) -> Vec<PathBuf> {
     let of_line = |line: &str| {
         let mut fields = line.splitn(3, ':');
         let (_, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
         let (root, file) = match controllers {
-            "" => ("/sys/fs/cgroup", "memory.max"),
+            "" => (mounted.to_owned(), "memory.max"),
             known if known.split(',').any(|controller| controller == "memory") => {
-                ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
+                (mounted.join("memory"), "memory.limit_in_bytes")
             }
             _ => return None,
         };
-        let root = Path::new(root);
-        Some([root.join(path.trim_start_matches('/')).join(file), root.join(file)])
+        // A group outside of ours (`/../x`) is not to be seen.
+        let inside = path.split('/').filter(|part| !part.is_empty()).take_while(|part| *part != "..");
+        let group = inside.fold(root.clone(), |group, part| group.join(part));
+        let around = group.ancestors().take_while(|group| group.starts_with(&root));
+        Some(around.map(|group| group.join(file)).collect::<Vec<_>>())
     };
     groups.lines().filter_map(of_line).flatten().collect()
 }
@@ -63,10 +67,34 @@ mod tests {
 
     #[test]
     fn limits_are_looked_for_where_either_version_has_them() {
-        let paths = |groups| limits(groups).iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
-        assert_eq!(paths("0::/pods/a\n"), ["/sys/fs/cgroup/pods/a/memory.max", "/sys/fs/cgroup/memory.max"]);
-        let first = "/sys/fs/cgroup/memory/pods/a/memory.limit_in_bytes";
-        let root = "/sys/fs/cgroup/memory/memory.limit_in_bytes";
-        assert_eq!(paths("5:cpu,cpuacct:/x\n4:memory:/pods/a\nnonsense\n"), [first, root]);
+        let paths = |groups| {
+            let paths = limits(groups, Path::new("/cg")).into_iter();
+            paths.map(|path| path.display().to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(paths("0::/pods/a\n"), ["/cg/pods/a/memory.max", "/cg/pods/memory.max", "/cg/memory.max"]);
+        for root in ["0::/\n", "0::/../../x\n"] {
+            assert_eq!(paths(root), ["/cg/memory.max"], "{root}");
+        }
+        let all = ["pods/a/", "pods/", ""].map(|group| format!("/cg/memory/{group}memory.limit_in_bytes"));
+        assert_eq!(paths("5:cpu,cpuacct:/x\n4:memory:/pods/a\nnonsense\n"), all);
+    }
+
+    #[test]
+    fn the_least_limit_of_all_groups_around_counts() {
+        let mounted = tempfile::tempdir().unwrap();
+        let least = |least: &str| {
+            let scope = mounted.path().join("user.slice/user-1.slice/run.scope");
+            fs::create_dir_all(&scope).unwrap();
+            for (group, name) in scope.ancestors().zip(["run.scope", "user-1.slice", "user.slice"]) {
+                let limit = if name == least { "268435456\n" } else { "1073741824\n" };
+                fs::write(group.join("memory.max"), limit).unwrap();
+            }
+            let files = limits("0::/user.slice/user-1.slice/run.scope\n", mounted.path());
+            memory(MEMINFO, files.iter().filter_map(|file| fs::read_to_string(file).ok()))
+        };
+        for group in ["run.scope", "user-1.slice", "user.slice"] {
+            assert_eq!(least(group), Some(256 << 20), "{group}");
+        }
+        assert_eq!(least("none"), Some(1 << 30));
     }
 }

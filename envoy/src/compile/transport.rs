@@ -3,21 +3,17 @@
 //! Without annotations TLS is unverified, as upstream's is, and the object says so. Once an authority is asked for,
 //! nothing is served unverified: while its Secret cannot be used, the endpoints stay out.
 
+use super::authorities::{self, Authorities};
 use kthena_core::engine::{Transport, Trust};
 use kthena_crds::model_server::Protocol;
 use kthena_crds::{ModelServer, ObjectRef, Problem, Secret, secret};
-use rustls::RootCertStore;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, DnsName};
+use rustls::pki_types::DnsName;
 use std::sync::Arc;
 
 /// The annotation that names the Secret whose `ca.crt` must vouch for the engines.
 const CA_SECRET: &str = "networking.serving.volcano.sh/backend-ca-secret";
 /// The annotation that says which name their certificates must be for.
 const SERVER_NAME: &str = "networking.serving.volcano.sh/backend-server-name";
-
-/// Longer bundles of certificates are refused, in bytes: a Secret holds no more.
-const LONGEST_CA: usize = 1 << 20;
 
 /// How the engines of `server` are spoken to; `None` where they must not be, with a problem that says why.
 pub(super) fn compile(server: &ModelServer, secrets: &[Secret], problems: &mut Vec<Problem>) -> Option<Transport> {
@@ -43,7 +39,12 @@ pub(super) fn compile(server: &ModelServer, secrets: &[Secret], problems: &mut V
         (None, Some(_)) => Err((CA_SECRET, format!("missing beside {SERVER_NAME}: expected the name of a Secret"))),
     };
     match trust {
-        Ok(trust) => Some(Transport::Verified(Arc::new(trust))),
+        Ok((trust, remark)) => {
+            if let Some(remark) = remark {
+                say(&at(CA_SECRET), remark);
+            }
+            Some(Transport::Verified(Arc::new(trust)))
+        }
         Err((field, message)) => {
             say(&at(field), format!("{message}; its Pods are not served"));
             None
@@ -51,6 +52,8 @@ pub(super) fn compile(server: &ModelServer, secrets: &[Secret], problems: &mut V
     }
 }
 
+/// The trust, and what to remark on its Secret.
+///
 /// # Errors
 /// The annotation that is to blame, and why.
 fn trust(
@@ -58,33 +61,18 @@ fn trust(
     secrets: &[Secret],
     name: &str,
     server_name: &str,
-) -> Result<Trust, (&'static str, String)> {
+) -> Result<(Trust, Option<String>), (&'static str, String)> {
     let namespace = ObjectRef::of(server).namespace;
     let found = secrets.iter().map(|secret| (ObjectRef::of(secret), secret));
     let found = found.into_iter().find(|(object, _)| object.namespace == namespace && object.name == name);
     let (_, found) = found.ok_or_else(|| (CA_SECRET, format!("no Secret {namespace}/{name}")))?;
     let ca = secret::ca(found)
         .ok_or_else(|| (CA_SECRET, format!("Secret {namespace}/{name} has no text under `{}`", secret::CA)))?;
-    check(ca).map_err(|why| (CA_SECRET, format!("Secret {namespace}/{name}: {}: {why}", secret::CA)))?;
+    let place = format!("Secret {namespace}/{name}: {}", secret::CA);
+    let Authorities { pem, remark } = authorities::read(ca).map_err(|why| (CA_SECRET, format!("{place}: {why}")))?;
     DnsName::try_from(server_name).map_err(|_| (SERVER_NAME, format!("`{server_name}` is no DNS name")))?;
-    Ok(Trust { ca: ca.to_owned(), server_name: server_name.to_owned() })
-}
-
-/// Envoy would refuse all clusters for one certificate that it cannot read.
-fn check(ca: &str) -> Result<(), String> {
-    if ca.len() > LONGEST_CA {
-        return Err(format!("longer than {LONGEST_CA} bytes"));
-    }
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(ca.as_bytes()).collect();
-    let certificates = certificates.map_err(|error| format!("no PEM: {error}"))?;
-    if certificates.is_empty() {
-        return Err("no certificate in PEM".to_owned());
-    }
-    let mut store = RootCertStore::empty();
-    for certificate in certificates {
-        store.add(certificate).map_err(|error| error.to_string())?;
-    }
-    Ok(())
+    let remark = remark.map(|remark| format!("{place}: {remark}"));
+    Ok((Trust { ca: pem, server_name: server_name.to_owned() }, remark))
 }
 
 fn annotation<'a>(server: &'a ModelServer, name: &str) -> Option<&'a str> {

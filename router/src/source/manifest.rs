@@ -79,12 +79,35 @@ impl Manifest {
 /// Splits a text into its documents. Empty ones, and those of comments only, are left out.
 fn documents(text: &str, format: Format) -> Result<Vec<Value>, String> {
     match format {
-        Format::Yaml => serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| error.to_string()),
+        Format::Yaml => {
+            serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| match may_hold_secrets(text) {
+                true => place(&error),
+                false => error.to_string(),
+            })
+        }
+        // Its messages on syntax quote nothing.
         Format::Json => serde_json::Deserializer::from_str(text)
             .into_iter()
             .collect::<Result<_, _>>()
             .map_err(|error| error.to_string()),
     }
+}
+
+/// Whether a text that cannot be read may be one of Secrets, cut off as it may be.
+fn may_hold_secrets(text: &str) -> bool {
+    text.contains("Secret") || text.contains("stringData")
+}
+
+/// What is wrong and where, without anything of the text: a key, a tag and a number may be what a Secret holds.
+fn place(error: &serde_saphyr::Error) -> String {
+    let what = match error.without_snippet() {
+        serde_saphyr::Error::DuplicateMappingKey { .. } => "duplicate mapping key",
+        serde_saphyr::Error::UnknownAnchor { .. } => "alias references unknown anchor",
+        serde_saphyr::Error::Eof { .. } => "unexpected end of input",
+        _ => "not YAML as it is expected",
+    };
+    let at = error.location().map(|at| format!(" at line {}, column {}", at.line(), at.column()));
+    format!("{what}{} (no more is shown, as the file holds a Secret)", at.unwrap_or_default())
 }
 
 /// Reads YAML as `kubectl apply` does, and bounds only what a file of the permitted size could

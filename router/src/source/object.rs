@@ -89,10 +89,7 @@ pub(super) fn read(mut document: Value, file: &str, position: &str) -> Outcome {
         Kind::ModelRoute => typed(document, subject, Object::ModelRoute, admission::model_route::validate),
         Kind::ModelServer => typed(document, subject, Object::ModelServer, admission::model_server::validate),
         Kind::Pod => typed(document, subject, Object::Pod, admission::pod::validate),
-        Kind::Secret => {
-            let keep = |read: Box<Secret>| Object::Secret(Box::new(secret::without_secrets(*read)));
-            typed(document, subject, keep, |_| Vec::new())
-        }
+        Kind::Secret => authorities(&document, subject),
     }
 }
 
@@ -186,6 +183,23 @@ where
     if violations.is_empty() {
         return Outcome::Served(wrap(Box::new(object)), remarks);
     }
+    refused(violations, &subject)
+}
+
+/// A Secret is not read as its type: serde's errors quote values, and its other keys are not ours to refuse.
+fn authorities(document: &Value, subject: Subject) -> Outcome {
+    let secret = secret::from_document(document).map_err(|violation| vec![violation]);
+    let named = secret.and_then(|secret| match admission::name::validate(&secret.metadata) {
+        violations if violations.is_empty() => Ok(secret),
+        violations => Err(violations),
+    });
+    match named {
+        Ok(secret) => Outcome::Served(Object::Secret(Box::new(secret)), Vec::new()),
+        Err(violations) => refused(violations, &subject),
+    }
+}
+
+fn refused(violations: Vec<Violation>, subject: &Subject) -> Outcome {
     let refusals = violations.into_iter();
     Outcome::Refused(refusals.map(|violation| violation.into_problem(subject.clone())).collect())
 }

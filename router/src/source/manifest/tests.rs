@@ -285,3 +285,96 @@ fn a_long_comment_inside_a_mapping_is_read() {
 fn the_versions_read_are_the_types_own() {
     assert!(ROUTE.contains(&*ModelRoute::api_version(&())));
 }
+
+/// A Secret `s1` with these lines behind its metadata, and one that is in order.
+fn secrets(lines: &str) -> String {
+    let header = "apiVersion: v1\nkind: Secret\nmetadata:";
+    format!("{header} {{name: s1}}\n{lines}\n---\n{header} {{name: s2, namespace: ns}}\nstringData: {{ca.crt: CA}}\n")
+}
+
+fn authorities(objects: &[Object]) -> Vec<Option<&str>> {
+    let secrets = objects.iter().map(|object| match object {
+        Object::Secret(secret) => secret,
+        other => panic!("not a Secret: {other:?}"),
+    });
+    secrets.map(|secret| kthena_crds::secret::ca(secret)).collect()
+}
+
+#[test]
+fn what_else_a_secret_holds_is_nobody_s_business_and_kept_nowhere() {
+    for lines in [
+        "stringData: {port: 31337}",
+        "stringData: hunter2-31337",
+        "stringData: [hunter2-31337]",
+        "data: {tls.key: '%31337%', tls.crt: 31337}",
+        "data: 31337",
+        "immutable: 31337\ntype: {hunter2: 31337}",
+        "hunter2-31337: 31337",
+        "stringData: {ca.crt: 31337}",
+        "stringData: {ca.crt: [31337]}",
+        "data: {ca.crt: '%31337%'}",
+        "data: {ca.crt: 31337}",
+    ] {
+        let objects = served(&secrets(lines));
+        assert_eq!(names(&objects), ["Secret default/s1", "Secret ns/s2"], "{lines}");
+        assert_eq!(authorities(&objects), [None, Some("CA")], "{lines}");
+        assert!(!format!("{objects:?}").contains("31337"), "{lines}: {objects:?}");
+    }
+}
+
+#[test]
+fn base64_of_a_secret_may_be_wrapped() {
+    for lines in ["data:\n  ca.crt: |\n    Q0\n    E=\n", "data: {ca.crt: \"Q0\\r\\nE=\\r\\n\"}"] {
+        assert_eq!(authorities(&served(&secrets(lines))), [Some("CA"), Some("CA")], "{lines}");
+    }
+}
+
+#[test]
+fn why_a_secret_is_refused_tells_fields_and_no_values() {
+    for (metadata, why) in [
+        ("{name: s1, namespace: 31337}", "Secret default/s1 in x.yaml: metadata.namespace: expected a text"),
+        ("{name: s1, namespace: [31337]}", "Secret default/s1 in x.yaml: metadata.namespace: expected a text"),
+        ("{name: 31337}", "x.yaml: document 1: metadata.name: missing: expected a text, as every object has a name"),
+        ("31337", "x.yaml: document 1: metadata.name: missing: expected a text, as every object has a name"),
+    ] {
+        let text = format!("apiVersion: v1\nkind: Secret\nmetadata: {metadata}\nstringData: {{key: 31337}}\n");
+        assert_eq!(refusals(&text), [why], "{text}");
+    }
+}
+
+#[test]
+fn a_text_with_a_secret_that_does_not_parse_names_the_place_and_shows_nothing_of_it() {
+    for lines in [
+        "stringData: {hunter2: x, hunter2: x}",
+        "stringData:\n  password: !hunter2 x",
+        "stringData:\n  password: *hunter2",
+        "stringData:\n  password: .inf\n  hunter2: a: b",
+        "stringData: {password: \"hunter2",
+        "stringData: {password: \"\\hunter2\"}",
+        "stringData:\n  password: hunter2\n hunter2",
+        "stringData:\n  password: @hunter2",
+        "stringData:\n  ? [hunter2]\n  : x",
+        "stringData:\n  password: !!int hunter2",
+        "stringData:\n  password: !!binary hunter2%",
+        "stringData:\n  <<: hunter2",
+        "%hunter2 x\n---\n",
+    ] {
+        for text in [secrets(lines), format!("{lines}\n")] {
+            let found = Manifest::parse(&text, Format::Yaml, "x.yaml");
+            let said = format!("{:?} {:?} {:?}", found.refusals, found.remarks, found.skipped);
+            assert!(!said.contains("hunter2") && !said.contains("x.yaml: hun"), "{text}: {said}");
+        }
+    }
+    let found = refusals("kind: Secret\nstringData: {a: x, a: y}\n");
+    assert_eq!(
+        found,
+        ["x.yaml: duplicate mapping key at line 2, column 20 (no more is shown, as the file holds a Secret)"]
+    );
+    for text in
+        ["{\"kind\": \"Secret\", \"stringData\": {\"a\": hunter2}}", "{\"stringData\": {\"a\": 2e999999, hunter2}}"]
+    {
+        let found = Manifest::parse(text, Format::Json, "x.json").refusals;
+        assert_eq!(found.len(), 1, "{text}");
+        assert!(!format!("{found:?}").contains("hunter2"), "{text}: {found:?}");
+    }
+}
