@@ -7,7 +7,8 @@ use std::time::Duration;
 /// Never less than this for Envoy's heap: an idle one has some 20 MiB.
 const LEAST_HEAP: u64 = 64 << 20;
 
-/// Never more connections than this from clients, whatever files there are: 2 GiB when idle.
+/// Never more connections than this from clients, whatever files there are: 0.7 GiB when idle, at the 14.4 KiB
+/// each that were measured.
 const MOST_CONNECTIONS: u64 = 50_000;
 
 /// Files that Envoy has open for itself: sockets of its workers, logs, the picker's connections, the admin's.
@@ -28,8 +29,8 @@ pub struct Capacity {
 pub struct Patience {
     /// For a request's headers; 408 then.
     pub headers: Duration,
-    /// For a whole request, its body included, until it is on its way to an engine; 408 then. What the engine takes
-    /// does not count.
+    /// For a whole request, its body included, to come; 408 then. What the picker and the engine take after that does not
+    /// count.
     pub request: Duration,
     /// For the next request on a connection; it is closed then.
     pub connection_idle: Duration,

@@ -83,7 +83,7 @@ async fn an_engine_that_fails_is_asked_no_more_and_no_client_notices() {
 
 #[tokio::test]
 async fn an_engine_that_is_well_again_comes_back() {
-    let fleet = Fleet::start("flapping", &[&["reset:path=/v1/chat,count=6"], &[]]);
+    let fleet = Fleet::start("flapping", &[&["reset:path=/v1/chat,count=5"], &[]]);
     fleet.chats_until_ejected(&[0]).await;
     let client = fleet.client();
     until("it to serve again", async || (client.chat("flapping").await.ok().pod() == "0").then_some(())).await;
