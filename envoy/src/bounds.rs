@@ -29,7 +29,7 @@ pub struct Capacity {
 pub struct Patience {
     /// For a request's headers; 408 then.
     pub headers: Duration,
-    /// For a whole request, its body included, to come; 408 then. What the picker and the engine take after that does not
+    /// For a whole request, its body included, to come; 408 then. What the engine takes after that does not
     /// count.
     pub request: Duration,
     /// For the next request on a connection; it is closed then.

@@ -61,7 +61,8 @@ impl Waiting {
         let given_up = self.watch.borrow_mut().look(now, progress);
         for id in given_up {
             if hostcalls::set_effective_context(id).is_ok() {
-                // Envoy's reply mapping gives it its body. Nothing can be done about a stream that is no more.
+                // Envoy's reply mapping gives it its body. The SDK panics where Envoy refuses one: it
+                // is sent once, as who is given up on is looked at no more.
                 let _ = hostcalls::send_http_response(504, vec![], None);
             }
         }
