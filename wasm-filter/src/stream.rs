@@ -7,7 +7,7 @@ use kthena_core::reply::Refusal;
 use kthena_core::session::{Answer, Forward, Head, Local, Opening, Session};
 use kthena_core::wire;
 use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::Action;
+use proxy_wasm::types::{Action, Bytes};
 use std::ops::Range;
 use std::rc::Rc;
 use std::time::Instant;
@@ -85,15 +85,12 @@ impl Stream {
         Action::Continue
     }
 
-    /// The request is tried no more: its answer begins, or it has ended without one. `served`: it is no failure.
-    fn tried(&mut self, served: bool) {
+    /// The request is tried no more: its answer begins, or it has ended without one. `in_vain`: retries of a failure.
+    fn tried(&mut self, in_vain: u32) {
         let given_up = std::mem::take(&mut self.watched) && !self.waiting.end(self.id);
         let State::Forwarded { answer, begun } = &mut self.state else { return };
         if !std::mem::replace(begun, true) && !answer.rationed() {
-            let retries = tries().saturating_sub(1);
-            if retries > 0 && !served {
-                budgets(|budgets| budgets.in_vain(answer.server(), retries, now()));
-            }
+            budgets(|budgets| budgets.in_vain(answer.server(), in_vain, now()));
         }
         if given_up {
             self.state = State::Answered(Box::new(answer.given_up()));
@@ -180,8 +177,11 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        let status = self.get_http_response_header_bytes(":status").unwrap_or_default();
-        self.tried(status.first().is_some_and(|class| *class < b'5'));
+        let retries = tries().saturating_sub(1);
+        let failed = |status: Bytes| status.first().is_none_or(|class| *class >= b'5');
+        // Most often there were none, and nobody asks what came of them.
+        let in_vain = retries > 0 && failed(self.get_http_response_header_bytes(":status").unwrap_or_default());
+        self.tried(if in_vain { retries } else { 0 });
         if let Some(id) = self.answer_id.take()
             && self.get_http_response_header_bytes(wire::ANTHROPIC_REQUEST_ID).is_none()
         {
@@ -214,7 +214,7 @@ impl HttpContext for Stream {
     /// The request is over, however it ended: Envoy calls this before its access loggers, and after it nothing.
     fn on_log(&mut self) {
         // Without an answer, not even one of Envoy's, the client went away: that tells nothing of the engines.
-        self.tried(true);
+        self.tried(0);
         let facts = match &self.state {
             State::Forwarded { answer, .. } => answer.facts(),
             State::Answered(facts) => Facts::clone(facts),
