@@ -169,15 +169,21 @@ impl Fleet {
         let engines = || pool.slots.iter().filter_map(|slot| Some((slot, self.engines.get(*slot as usize)?)));
         let (routers, seconds) = (self.together.routers(), now.as_secs_f64());
         let mut loads: Vec<Load> = Vec::with_capacity(pool.slots.len());
-        loads.extend(engines().map(|(_, engine)| engine.load(routers, seconds)));
+        for (_, engine) in engines() {
+            // As a slice: one by one it would be taken apart and put together again.
+            loads.extend_from_slice(std::slice::from_ref(&engine.load));
+            if let Some(load) = loads.last_mut() {
+                engine.bring_up(load, routers, seconds);
+            }
+        }
         let known = engines().enumerate().map(|(index, (slot, engine))| Known {
             ejected: !out.is_empty() && out.binary_search(&index).is_ok(),
             ..engine.known(share(slot))
         });
         let decision = profile.decide_by_laps(request, &pool.endpoints, loads, known, random, lap);
-        let best = decision.verdicts.iter().map(|verdict| verdict.matched).fold(0.0, f64::max);
+        let best = decision.best_match;
         let first = decision.picks.first();
-        let first = first.and_then(|pick| Some((*pool.slots.get(*pick)?, decision.verdicts.get(*pick)?.matched)));
+        let first = first.and_then(|pick| Some((*pool.slots.get(*pick)?, decision.verdict(*pick)?.matched)));
         let (mut dispatch, mut evicted) = (None, 0);
         if let Some((slot, matched)) = first {
             let tokens = f64::from(request.tokens) * (1.0 - matched);

@@ -45,7 +45,7 @@ pub fn fleet(endpoints: u32) -> Fleet {
     for number in 0..endpoints {
         let address = address(number);
         fleet.list(&address, Arc::clone(&models));
-        let mut share = || (random(&mut seed) >> 11) as f64 / (1u64 << 53) as f64;
+        let mut share = || (random(&mut seed) >> 40) as f32 / (1u64 << 24) as f32;
         let signals = Signals {
             running: Some((share() * 64.0) as u32),
             waiting: Some(0),

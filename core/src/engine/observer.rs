@@ -37,13 +37,14 @@ impl Observer {
             return Err(Foreign);
         }
         let restarted = reading.ttft().is_some_and(|totals| self.ttft.went_down(totals));
+        let short = |figure: f64| figure as f32;
         let signals = Signals {
             running: reading.running(),
             waiting: reading.waiting(),
-            kv_cache_usage: reading.kv_cache_usage(),
+            kv_cache_usage: reading.kv_cache_usage().map(short),
             kv_cache_tokens: reading.kv_cache_tokens(),
-            ttft: self.ttft.observe(reading.ttft()),
-            tpot: self.tpot.observe(reading.tpot()),
+            ttft: self.ttft.observe(reading.ttft()).map(short),
+            tpot: self.tpot.observe(reading.tpot()).map(short),
             asleep: reading.asleep(),
         };
         Ok(Observation { signals, adapters: reading.adapters(), restarted })

@@ -14,16 +14,23 @@ pub(super) struct Engine {
     pub(super) endpoint: Endpoint,
     pub(super) published: bool,
     /// What it is doing, but for what changes with time alone: a thousand of these are read for one pick.
-    load: Load,
+    pub(super) load: Load,
     /// Of the prompts in flight.
     tokens: u64,
     pub(super) models: Option<Arc<Vec<Model>>>,
     lora: LoraSlots,
+    pub(super) prefill: Prefill,
+    /// Not read for a pick, and elsewhere so that what is lies closer together.
+    taken: Box<Taken>,
+    pub(super) health: Box<Health>,
+}
+
+/// How long our own requests took.
+#[derive(Debug, Default)]
+struct Taken {
     ttft: Ewma,
     tpot: Ewma,
     duration: Ewma,
-    pub(super) prefill: Prefill,
-    pub(super) health: Health,
 }
 
 // === impl Engine ===
@@ -42,16 +49,22 @@ impl Engine {
 
     /// What it is doing at that time, in seconds, where so many routers do as we do.
     pub(super) fn load(&self, routers: f64, now: f64) -> Load {
+        let mut load = self.load;
+        self.bring_up(&mut load, routers, now);
+        load
+    }
+
+    /// Brings a copy of [`Engine::load`] up to that time, in seconds.
+    pub(super) fn bring_up(&self, load: &mut Load, routers: f64, now: f64) {
         // Nothing is computed for a request that has ended.
-        let prefill = self.prefill.backlog(now).min(self.tokens as f64);
-        Load { prefill, routers, ..self.load }
+        (load.prefill, load.routers) = (self.prefill.backlog(now).min(self.tokens as f64) as f32, routers as f32);
     }
 
     /// Forgets measurements that are too old.
     pub(super) fn refresh(&mut self, now: Duration) {
-        self.load.ttft = self.ttft.get(now);
-        self.load.tpot = self.tpot.get(now);
-        self.load.duration = self.duration.get(now);
+        let Taken { ttft, tpot, duration } = &*self.taken;
+        let [ttft, tpot, duration] = [ttft, tpot, duration].map(|average| average.get(now).map(|taken| taken as f32));
+        (self.load.ttft, self.load.tpot, self.load.duration) = (ttft, tpot, duration);
     }
 
     /// A request is on its way, of whose prompt `compute` tokens are not in its cache.
@@ -102,8 +115,8 @@ impl Engine {
         if !ended.served() {
             return;
         }
-        let samples =
-            [(&mut self.ttft, ended.ttft), (&mut self.tpot, ended.tpot), (&mut self.duration, ended.duration)];
+        let Taken { ttft, tpot, duration } = &mut *self.taken;
+        let samples = [(ttft, ended.ttft), (tpot, ended.tpot), (duration, ended.duration)];
         for (average, sample) in samples {
             if let Some(sample) = sample {
                 average.observe(sample.as_secs_f64(), now);
@@ -140,11 +153,9 @@ impl Default for Engine {
             tokens: 0,
             models: None,
             lora: LoraSlots::default(),
-            ttft: Ewma::default(),
-            tpot: Ewma::default(),
-            duration: Ewma::default(),
             prefill: Prefill::default(),
-            health: Health::default(),
+            taken: Box::default(),
+            health: Box::default(),
         }
     }
 }

@@ -35,6 +35,8 @@ pub struct Candidate<'a> {
     pub(crate) requests: u32,
     /// [`Load::work`], worked out once.
     pub(crate) work: f64,
+    /// [`Load::waiting`], worked out once; 0 where the engine does not say.
+    pub(crate) waiting: u32,
     /// Of the prompt, the models and the adapters.
     pub known: Known<'a>,
 }
@@ -58,7 +60,7 @@ impl<'a> Candidate<'a> {
     /// An endpoint of which that is known.
     pub fn new(load: &'a Load, known: Known<'a>) -> Self {
         let requests = load.requests();
-        Self { load, requests, work: load.work_with(requests), known }
+        Self { load, requests, work: load.work_with(requests), waiting: load.waiting().unwrap_or(0), known }
     }
 
     /// An idle endpoint of which that is known.

@@ -13,8 +13,14 @@ pub struct Decision {
     pub endpoints: Arc<[Endpoint]>,
     /// What each was judged by, in their order.
     pub loads: Vec<Load>,
-    /// One for every endpoint, in their order.
-    pub verdicts: Vec<Verdict>,
+    /// [`Verdict::matched`] of each.
+    pub(super) matched: Vec<f64>,
+    /// The largest of them.
+    pub best_match: f64,
+    /// [`Verdict::dropped_by`] of each; empty while nobody was dropped, which is most often.
+    pub(super) dropped: Vec<Option<&'static str>>,
+    /// [`Verdict::total`] of each.
+    pub(super) totals: Vec<f64>,
     /// One scorer after the other, as many as there are endpoints from each; see [`Decision::scores`].
     pub(super) scores: Vec<f64>,
     /// Indexes into `endpoints`: the first try, then the retries.
@@ -33,7 +39,7 @@ pub struct Saturated {
 }
 
 /// What became of one endpoint.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Verdict {
     /// Share of the prompt in its cache, in [0, 1] ([`super::Known::matched`]).
     pub matched: f64,
@@ -53,15 +59,27 @@ impl Decision {
         self.picks.iter().filter_map(|pick| self.endpoints.get(*pick)).map(|endpoint| &endpoint.address)
     }
 
+    /// What became of an endpoint.
+    pub fn verdict(&self, endpoint: usize) -> Option<Verdict> {
+        let (matched, total) = (*self.matched.get(endpoint)?, *self.totals.get(endpoint)?);
+        let dropped_by = self.dropped.get(endpoint).copied().flatten();
+        Some(Verdict { matched, dropped_by, scored: dropped_by.is_none(), total })
+    }
+
+    /// What became of each, in their order.
+    pub fn verdicts(&self) -> impl ExactSizeIterator<Item = Verdict> {
+        (0..self.matched.len()).map(|index| self.verdict(index).unwrap_or_default())
+    }
+
     /// Whether some endpoints must not serve the request although others may. Who was ejected may, after all others.
     pub fn dropped_any(&self) -> bool {
-        self.verdicts.iter().any(|verdict| verdict.dropped_by.is_some_and(|by| by != EJECTED))
+        self.dropped.iter().flatten().any(|by| *by != EJECTED)
     }
 
     /// Scores of an endpoint in [0, 1], one a scorer; none where it was not scored.
     pub fn scores(&self, endpoint: usize) -> impl Iterator<Item = f64> {
-        let scored = self.verdicts.get(endpoint).is_some_and(|verdict| verdict.scored);
-        let columns = self.scores.chunks_exact(self.verdicts.len().max(1)).filter(move |_| scored);
+        let scored = self.verdict(endpoint).is_some_and(|verdict| verdict.scored);
+        let columns = self.scores.chunks_exact(self.matched.len().max(1)).filter(move |_| scored);
         columns.filter_map(move |column| column.get(endpoint).copied())
     }
 
@@ -98,7 +116,7 @@ impl Saturated {
     pub(super) fn new(by: &'static str, loads: &[Load]) -> Self {
         let wait = |load: &Load| {
             let running = f64::from(load.signals?.running?.max(1));
-            Some(f64::from(load.waiting()?) * load.duration? / running)
+            Some(f64::from(load.waiting()?) * f64::from(load.duration?) / running)
         };
         let awake = loads.iter().filter(|load| !load.asleep());
         let shortest = awake.filter_map(wait).min_by(f64::total_cmp).unwrap_or(1.0);

@@ -20,7 +20,8 @@ impl Dropped {
     /// `filter` takes back whom it drops; it goes by that name.
     pub(super) fn by(&mut self, name: &'static str, filter: impl FnOnce(&mut [bool])) {
         filter(&mut self.keep);
-        if !self.keep.contains(&false) {
+        // Without a way out, so that many are looked at at once.
+        if self.keep.iter().fold(true, |all, keep| all & keep) {
             return;
         }
         self.who.resize(self.keep.len(), None);
@@ -40,9 +41,9 @@ impl Dropped {
         (!self.who.is_empty()).then(left)
     }
 
-    /// Who dropped each.
-    pub(super) fn who(&self) -> impl Iterator<Item = Option<&'static str>> {
-        (0..self.keep.len()).map(|index| self.who.get(index).copied().flatten())
+    /// Who dropped each; empty while nobody was dropped.
+    pub(super) fn who(self) -> Vec<Option<&'static str>> {
+        self.who
     }
 
     /// The filter that left nobody.

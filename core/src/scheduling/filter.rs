@@ -24,7 +24,7 @@ pub const DEFAULT_MAX_WAITING: u32 = 10;
 
 /// The filtering half of `least-request`: drops endpoints in whose engine that many requests wait.
 ///
-/// An engine that does not say how many wait is kept: a page that cannot be read must not end service.
+/// At least one. An engine that does not say how many wait is kept: a page that cannot be read must not end service.
 #[derive(Debug, Clone, Copy)]
 pub struct MaxWaiting(pub u32);
 
@@ -37,7 +37,7 @@ impl Filter for MaxWaiting {
 
     fn filter(&self, _: &Request<'_>, candidates: &[Candidate<'_>], keep: &mut [bool]) {
         for (candidate, keep) in candidates.iter().zip(keep) {
-            *keep &= candidate.load.waiting().is_none_or(|waiting| waiting < self.0);
+            *keep &= candidate.waiting < self.0;
         }
     }
 

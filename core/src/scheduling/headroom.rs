@@ -3,8 +3,8 @@
 //! What an endpoint has in its cache says nothing of how busy it is, and a popular prompt makes it busy. A score that
 //! is the matched share alone sends all of it to one endpoint until that one drops requests, while others idle.
 
+use super::Candidate;
 use super::tuning::{FULL, QUEUE, ROOM};
-use super::{Candidate, Load};
 
 /// What the candidates have together, to compare each with the others.
 #[derive(Debug, Clone, Copy)]
@@ -21,13 +21,13 @@ pub(super) struct Headroom {
 impl Headroom {
     /// Looks at all candidates.
     pub(super) fn among(candidates: &[Candidate<'_>]) -> Self {
-        let requests = || candidates.iter().map(|candidate| candidate.requests);
-        Self {
-            requests: requests().map(u64::from).sum(),
-            share: 1.0 / candidates.len().saturating_sub(1) as f64,
-            least: requests().min().unwrap_or(0),
-            shortest: candidates.iter().map(|candidate| queue(candidate.load)).min().unwrap_or(0),
+        let (mut requests, mut least, mut shortest) = (0, u32::MAX, u32::MAX);
+        for candidate in candidates {
+            requests += u64::from(candidate.requests);
+            least = least.min(candidate.requests);
+            shortest = shortest.min(candidate.waiting);
         }
+        Self { requests, share: 1.0 / candidates.len().saturating_sub(1) as f64, least, shortest }
     }
 
     /// The factor for one of them, in [0, 1]: 1 / (1 + q / max(1, r / 8)) for q requests that wait beyond the shortest
@@ -42,11 +42,10 @@ impl Headroom {
         if self.share.is_infinite() {
             return 1.0;
         }
-        let load = candidate.load;
-        let queued = match queue(load).saturating_sub(self.shortest) {
+        let queued = match candidate.waiting.saturating_sub(self.shortest) {
             0 => 1.0,
             longer => {
-                let running = load.signals.and_then(|signals| signals.running).unwrap_or(0);
+                let running = candidate.load.signals.and_then(|signals| signals.running).unwrap_or(0);
                 1.0 / (1.0 + f64::from(longer) / (f64::from(running) * QUEUE).max(1.0))
             }
         };
@@ -62,15 +61,10 @@ impl Headroom {
     }
 }
 
-fn queue(load: &Load) -> u32 {
-    load.waiting().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scheduling::Known;
-    use crate::scheduling::Signals;
+    use crate::scheduling::{Known, Load, Signals};
     use proptest::prelude::*;
 
     fn load(in_flight: u32, running: u32, waiting: u32) -> Load {

@@ -1,6 +1,8 @@
 //! What an endpoint is doing now, from what we know at once and what its engine said a while ago.
 
 /// What is known of one endpoint's work.
+///
+/// Its measurements have seven digits, so that it is small: every decision keeps one of each endpoint.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Load {
     /// Requests that we sent and that have not ended.
@@ -12,15 +14,15 @@ pub struct Load {
     /// What we had in flight when it said so.
     pub then: Snapshot,
     /// Time to first token of our own requests there, in seconds ([`crate::latency`]).
-    pub ttft: Option<f64>,
+    pub ttft: Option<f32>,
     /// Time per output token of our own requests there, in seconds.
-    pub tpot: Option<f64>,
+    pub tpot: Option<f32>,
     /// How long our own requests take there, in seconds.
-    pub duration: Option<f64>,
+    pub duration: Option<f32>,
     /// Tokens of prompts that we sent and that are still to be computed, estimated ([`Load::work`]).
-    pub prefill: f64,
+    pub prefill: f32,
     /// How many routers there seem to be that do as we do, ourselves included; below 1 counts as 1.
-    pub routers: f64,
+    pub routers: f32,
 }
 
 /// So many tokens of a prompt that is still to be computed count as one more request.
@@ -46,13 +48,13 @@ pub struct Signals {
     /// Requests that wait for a place.
     pub waiting: Option<u32>,
     /// Share of the KV cache in use, in [0, 1].
-    pub kv_cache_usage: Option<f64>,
+    pub kv_cache_usage: Option<f32>,
     /// How many tokens the KV cache holds.
     pub kv_cache_tokens: Option<u32>,
     /// Mean time to first token in seconds over the last interval that had any.
-    pub ttft: Option<f64>,
+    pub ttft: Option<f32>,
     /// Mean time per output token in seconds, likewise.
-    pub tpot: Option<f64>,
+    pub tpot: Option<f32>,
     /// Whether it is asleep: it answers health checks and no request.
     pub asleep: bool,
 }
@@ -74,7 +76,7 @@ impl Load {
     pub fn requests(&self) -> u32 {
         let counts = |signals: &Signals| signals.running.unwrap_or(0).saturating_add(signals.waiting.unwrap_or(0));
         let said = self.signals.as_ref().map_or(0, counts);
-        self.in_flight.max(self.since(said, self.routers.max(1.0)))
+        self.in_flight.max(self.since(said, self.routers.max(1.0).into()))
     }
 
     /// Requests, and the prompts that are still to be computed counted once more: requests + prefill * routers / 512.
@@ -87,7 +89,7 @@ impl Load {
 
     /// The same where requests are known.
     pub(super) fn work_with(&self, requests: u32) -> f64 {
-        f64::from(requests) + self.prefill * self.routers.max(1.0) / PREFILL_OF_A_REQUEST
+        f64::from(requests) + f64::from(self.prefill) * f64::from(self.routers.max(1.0)) / PREFILL_OF_A_REQUEST
     }
 
     /// Requests that wait in the engine; `None` when it does not say.
@@ -106,11 +108,11 @@ impl Load {
     /// the engine's own share ([`Load::kv_cache_per_token`]) is not known. Without the correction all requests between
     /// two scrapes go to one endpoint, the one that was the emptiest.
     pub fn kv_cache_usage(&self, per_token: f64) -> Option<f64> {
-        let usage = self.signals.as_ref()?.kv_cache_usage?;
+        let usage = f64::from(self.signals.as_ref()?.kv_cache_usage?);
         if self.tokens == self.then.tokens {
             return Some(usage.clamp(0.0, 1.0));
         }
-        let more = (f64::from(self.tokens) - f64::from(self.then.tokens)) * self.routers.max(1.0);
+        let more = (f64::from(self.tokens) - f64::from(self.then.tokens)) * f64::from(self.routers.max(1.0));
         Some((usage + more * self.kv_cache_per_token().unwrap_or(per_token)).clamp(0.0, 1.0))
     }
 
@@ -129,17 +131,17 @@ impl Load {
             return Some(1.0 / f64::from(tokens));
         }
         let usage = signals.kv_cache_usage.filter(|usage| *usage > 0.0)?;
-        (self.then.tokens > 0).then(|| usage / f64::from(self.then.tokens))
+        (self.then.tokens > 0).then(|| f64::from(usage) / f64::from(self.then.tokens))
     }
 
     /// Time to first token in seconds: of our own requests, else what the engine says; `None` when nobody measured.
     pub fn ttft(&self) -> Option<f64> {
-        self.ttft.or_else(|| self.signals.as_ref()?.ttft)
+        self.ttft.or_else(|| self.signals.as_ref()?.ttft).map(f64::from)
     }
 
     /// Time per output token in seconds, likewise.
     pub fn tpot(&self) -> Option<f64> {
-        self.tpot.or_else(|| self.signals.as_ref()?.tpot)
+        self.tpot.or_else(|| self.signals.as_ref()?.tpot).map(f64::from)
     }
 
     /// Whether it said that it is asleep.

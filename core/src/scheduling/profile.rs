@@ -3,10 +3,10 @@
 use super::dropped::Dropped;
 use super::{
     Arguments, Candidate, Decision, Endpoint, Filter, Known, Load, MaxScore, Picker, Plugin, PrefixArguments, Random,
-    Request, Saturated, Scorer, Verdict,
+    Request, Saturated, Scorer,
 };
+use std::fmt;
 use std::sync::Arc;
-use std::{fmt, iter};
 
 /// What the built-in rule is called in verdicts: an engine asleep answers health checks and no request.
 pub const ASLEEP: &str = "asleep";
@@ -102,17 +102,20 @@ impl Profile {
         lap: &mut dyn FnMut(Lap),
     ) -> Decision {
         let mut candidates: Vec<Candidate<'_>> = Vec::with_capacity(loads.len());
-        let known = known.into_iter().chain(iter::repeat(Known::default()));
-        let mut any_ejected = false;
-        candidates.extend(loads.iter().zip(known).map(|(load, known)| {
+        let mut known = known.into_iter();
+        let (mut any_ejected, mut any_asleep, mut best_match) = (false, false, 0.0);
+        candidates.extend(loads.iter().map(|load| {
+            let known = known.next().unwrap_or_default();
             any_ejected |= known.ejected;
+            any_asleep |= load.asleep();
+            best_match = if known.matched > best_match { known.matched } else { best_match };
             Candidate::new(load, known)
         }));
-        let mut dropped = self.drop(request, &candidates, any_ejected, lap);
+        let mut dropped = self.drop(request, &candidates, any_asleep, any_ejected, lap);
         if any_ejected && dropped.last().is_some() {
             // The filters look at the ejected too, and may have wanted one of them: an answer that may fail is better
             // than none. They are timed once.
-            dropped = self.drop(request, &candidates, false, &mut |_| ());
+            dropped = self.drop(request, &candidates, any_asleep, false, &mut |_| ());
         }
         let Ranked { scores, totals, picks } = match dropped.left() {
             // Most often nobody was dropped.
@@ -122,29 +125,24 @@ impl Profile {
                 self.rank(request, &kept, random, lap).among(&left, candidates.len())
             }
         };
-        let matched = candidates.iter().map(|candidate| candidate.known.matched);
-        let mut verdicts: Vec<Verdict> = Vec::with_capacity(loads.len());
-        verdicts.extend(matched.zip(&totals).zip(dropped.who()).map(|((matched, total), dropped_by)| Verdict {
-            matched,
-            dropped_by,
-            scored: dropped_by.is_none(),
-            total: *total,
-        }));
+        let matched = candidates.iter().map(|candidate| candidate.known.matched).collect();
         let saturated = dropped.last().map(|by| Saturated::new(by, &loads));
         let (scorers, endpoints) = (Arc::clone(&self.weights), Arc::clone(endpoints));
-        Decision { scorers, endpoints, loads, verdicts, scores, picks, saturated }
+        let dropped = dropped.who();
+        Decision { scorers, endpoints, loads, matched, best_match, dropped, totals, scores, picks, saturated }
     }
 
-    /// Drops whoever may not serve, with or without the ejected.
+    /// Drops whoever may not serve, where any are asleep, and with or without the ejected.
     fn drop(
         &self,
         request: &Request<'_>,
         candidates: &[Candidate<'_>],
+        asleep: bool,
         ejected: bool,
         lap: &mut dyn FnMut(Lap),
     ) -> Dropped {
         let mut dropped = Dropped::among(candidates.len());
-        if candidates.iter().any(|candidate| !candidate.load.asleep()) {
+        if asleep && candidates.iter().any(|candidate| !candidate.load.asleep()) {
             dropped.by(ASLEEP, |keep| {
                 candidates.iter().zip(keep).for_each(|(candidate, keep)| *keep = !candidate.load.asleep());
             });

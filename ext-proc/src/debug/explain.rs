@@ -73,9 +73,9 @@ struct Scored {
 /// What our own requests took there lately, in seconds; `null` when there were none.
 #[derive(Debug, Serialize)]
 struct Measured {
-    ttft: Option<f64>,
-    tpot: Option<f64>,
-    duration: Option<f64>,
+    ttft: Option<f32>,
+    tpot: Option<f32>,
+    duration: Option<f32>,
 }
 
 /// What the engine said of itself; `null` for what it did not.
@@ -84,10 +84,10 @@ struct Measured {
 pub(super) struct Said {
     running: Option<u32>,
     waiting: Option<u32>,
-    kv_cache_usage: Option<f64>,
+    kv_cache_usage: Option<f32>,
     kv_cache_tokens: Option<u32>,
-    ttft: Option<f64>,
-    tpot: Option<f64>,
+    ttft: Option<f32>,
+    tpot: Option<f32>,
     asleep: bool,
 }
 
@@ -107,17 +107,17 @@ pub(super) fn explain<'a>(record: &'a Record, profile: &Profile) -> Explained<'a
         outcome: outcome(record),
         routers: decision
             .and_then(|decision| decision.loads.first())
-            .map_or(1.0, |load| hundredths(load.routers.max(1.0))),
+            .map_or(1.0, |load| hundredths(load.routers.max(1.0).into())),
         scorers: scorers.iter().map(|(name, weight)| Weighted { name, weight: *weight }).collect(),
         picks: decision.into_iter().flat_map(Decision::addresses).map(|address| &**address).collect(),
-        omitted: decision.map_or(0, |decision| decision.verdicts.len()) - endpoints.len(),
+        omitted: decision.map_or(0, |decision| decision.verdicts().len()) - endpoints.len(),
         endpoints,
     }
 }
 
 /// The endpoints that tell the most.
 fn listed<'a>(decision: &'a Decision, profile: &Profile) -> Vec<Candidate<'a>> {
-    let mut all: Vec<_> = (0..).zip(&decision.verdicts).map(|(index, verdict)| (None, index, verdict)).collect();
+    let mut all: Vec<_> = (0..).zip(decision.verdicts()).map(|(index, verdict)| (None, index, verdict)).collect();
     for (place, pick) in (1..).zip(&decision.picks) {
         if let Some((of, ..)) = all.get_mut(*pick) {
             *of = Some(place);
@@ -155,7 +155,7 @@ fn outcome(record: &Record) -> String {
 fn candidate<'a>(
     decision: &'a Decision,
     index: usize,
-    verdict: &Verdict,
+    verdict: Verdict,
     pick: Option<usize>,
     profile: &Profile,
 ) -> Option<Candidate<'a>> {
@@ -169,7 +169,7 @@ fn candidate<'a>(
         in_flight: load.in_flight,
         tokens: load.tokens,
         requests: load.requests(),
-        prefill: load.prefill.round(),
+        prefill: load.prefill.round().into(),
         work: hundredths(load.work()),
         signals: load.signals.as_ref().map(signals),
         measured: Measured { ttft: load.ttft, tpot: load.tpot, duration: load.duration },

@@ -52,7 +52,7 @@ fn an_endpoint_that_fails_is_left_out_though_its_requests_are_served_by_others()
     assert_eq!(picked[bad], 5, "{picked:?}");
     assert_eq!(fleet.ejected(NOW), [(bad.into(), Duration::from_secs(10))]);
     let (decision, _) = pick(&mut fleet, &REQUEST).unwrap();
-    assert_eq!(decision.verdicts[0].dropped_by, Some(crate::scheduling::EJECTED));
+    assert_eq!(decision.verdict(0).unwrap().dropped_by, Some(crate::scheduling::EJECTED));
     assert!(!decision.dropped_any(), "Envoy may try it after all others");
 }
 

@@ -66,10 +66,10 @@ fn beyond_twice_the_fair_share(profile: &Profile, scene: &Scene, seconds: u64) -
             let signals = Signals {
                 running: Some(requests.min(BATCH)),
                 waiting: Some(requests.saturating_sub(BATCH)),
-                kv_cache_usage: Some((f64::from(tokens) / f64::from(CACHE)).min(1.0)),
+                kv_cache_usage: Some((tokens as f32 / CACHE as f32).min(1.0)),
                 kv_cache_tokens: scene.seed.is_multiple_of(2).then_some(CACHE),
-                ttft: Some(about(0.1)),
-                tpot: Some(about(0.02)),
+                ttft: Some(about(0.1) as f32),
+                tpot: Some(about(0.02) as f32),
                 asleep: false,
             };
             let (ttft, tpot) = (Duration::from_secs_f64(about(0.1)), Duration::from_secs_f64(about(0.02)));
@@ -135,7 +135,7 @@ impl Scorer for AsSaid {
 
     fn score(&self, _: &Request<'_>, candidates: &[Candidate<'_>], _: &mut Random<'_>, scores: &mut [f64]) {
         for (candidate, score) in candidates.iter().zip(scores) {
-            *score = 1.0 - candidate.load.signals.and_then(|signals| signals.kv_cache_usage).unwrap_or(0.0);
+            *score = 1.0 - candidate.load.signals.and_then(|signals| signals.kv_cache_usage).unwrap_or(0.0) as f64;
         }
     }
 }

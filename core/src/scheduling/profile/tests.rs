@@ -99,7 +99,7 @@ fn a_dropped_endpoint_is_named_with_its_filter_and_never_picked() {
     let profile = Profile::new(vec![Box::new(Never(1))], vec![(Box::new(LeastRequest), 1.0)]);
     let decision = decide(&profile, &busy(&[3, 0]), &mut random(1));
     assert_eq!(decision.picks, [0]);
-    assert_eq!(decision.verdicts[1].dropped_by, Some("never"));
+    assert_eq!(decision.verdict(1).unwrap().dropped_by, Some("never"));
     assert!(scores(&decision, 1).is_empty() && scores(&decision, 0).len() == 1);
 }
 
@@ -135,7 +135,7 @@ fn without_a_configuration_an_endpoint_lacking_the_adapter_is_not_picked() {
     let models = [model("other"), model("m")];
     let known = models.each_ref().map(|models| Known { models: Some(models), ..Known::default() });
     let decision = Profile::default().decide(&REQUEST, &endpoints(2), busy(&[0, 0]), known, &mut random(1));
-    assert_eq!((decision.picks, decision.verdicts[0].dropped_by), (vec![1], Some("lora-affinity")));
+    assert_eq!((&decision.picks[..], decision.verdict(0).unwrap().dropped_by), (&[1][..], Some("lora-affinity")));
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn what_an_engine_said_is_brought_up_to_now() {
 fn an_engine_asleep_is_passed_over_while_one_is_awake() {
     let profile = Profile::default();
     let decision = decide(&profile, &scraped(&[asleep(), says(9, 9)]), &mut random(1));
-    assert_eq!((decision.picks, decision.verdicts[0].dropped_by), (vec![1], Some("asleep")));
+    assert_eq!((&decision.picks[..], decision.verdict(0).unwrap().dropped_by), (&[1][..], Some("asleep")));
     let decision = decide(&profile, &scraped(&[asleep(), asleep()]), &mut random(1));
     assert_eq!(decision.picks.len(), 2, "with all asleep one must be tried");
 }
@@ -202,7 +202,7 @@ fn saturated(seconds: u64) -> Option<Saturated> {
 fn when_filters_drop_every_engine_nobody_is_picked_and_it_says_when_to_ask_again() {
     let profile = Profile::new(vec![Box::new(MaxWaiting(10))], vec![(Box::new(LeastRequest), 1.0)]);
     let decision = decide(&profile, &scraped(&[says(4, 12), asleep(), says(4, 10)]), &mut random(1));
-    let dropped: Vec<_> = decision.verdicts.iter().map(|verdict| verdict.dropped_by).collect();
+    let dropped: Vec<_> = decision.verdicts().map(|verdict| verdict.dropped_by).collect();
     assert_eq!(dropped, [Some("least-request"), Some("asleep"), Some("least-request")]);
     assert_eq!((decision.picks.len(), decision.saturated), (0, saturated(1)));
     let mut loads = scraped(&[says(4, 12), says(5, 10), says(1, 400)]);
@@ -253,7 +253,7 @@ proptest! {
         prop_assert_eq!(decision.picks.first().map(|pick| loads[*pick].requests()), least);
         prop_assert_eq!(decision.picks.is_empty(), decision.saturated.is_some());
         prop_assert!(!any_awake || decision.picks.iter().all(|pick| !loads[*pick].asleep()));
-        let dropped = decision.verdicts.iter().filter(|verdict| verdict.dropped_by.is_some()).count();
+        let dropped = decision.verdicts().filter(|verdict| verdict.dropped_by.is_some()).count();
         prop_assert_eq!(dropped, loads.len() - loads.iter().filter(may).count());
         prop_assert!((0..loads.len()).flat_map(|i| decision.scores(i)).all(|score| (0.0..=1.0).contains(&score)));
     }
@@ -264,7 +264,7 @@ fn a_verdict_carries_the_load_it_was_judged_by_and_a_drop_has_a_reason() {
     let profile = Profile::new(vec![Box::new(Never(1))], vec![]);
     let decision = decide(&profile, &busy(&[4, 2]), &mut random(1));
     assert_eq!(decision.loads.iter().map(|load| load.in_flight).collect::<Vec<_>>(), [4, 2]);
-    let reason = profile.reason(decision.verdicts[1].dropped_by.unwrap());
+    let reason = profile.reason(decision.verdict(1).unwrap().dropped_by.unwrap());
     assert_eq!(reason.as_deref(), Some("it is number 1"));
     assert_eq!(Profile::new(vec![Box::new(MaxWaiting(3))], vec![]).reason("least-request").unwrap()[..9], *"3 or more");
     assert!(profile.reason(ASLEEP).is_some() && profile.reason("no such filter").is_none());
@@ -284,8 +284,8 @@ fn the_one_holder_of_an_adapter_serves_though_it_was_ejected() {
     let decision =
         Profile::default()
             .decide_by_laps(&REQUEST, &endpoints(3), busy(&[0; 3]), known, &mut random(1), &mut |lap| laps.push(lap));
-    assert_eq!((decision.picks, decision.saturated), (vec![0], None));
-    assert_eq!(decision.verdicts[1].dropped_by, Some("lora-affinity"));
+    assert_eq!((&decision.picks[..], decision.saturated), (&[0][..], None));
+    assert_eq!(decision.verdict(1).unwrap().dropped_by, Some("lora-affinity"));
     let filters = laps.iter().filter(|lap| matches!(lap, Lap::Filter(_))).count();
     assert_eq!(
         filters,
@@ -302,7 +302,7 @@ fn an_ejected_endpoint_serves_while_the_queues_of_all_others_are_full() {
     let decision = decide([says(1, 0), says(9, 12)]);
     assert_eq!((decision.picks, decision.saturated), (vec![0], None));
     let decision = decide([says(1, 0), says(9, 9)]);
-    assert_eq!((decision.picks, decision.verdicts[0].dropped_by), (vec![1], Some(EJECTED)));
+    assert_eq!((&decision.picks[..], decision.verdict(0).unwrap().dropped_by), (&[1][..], Some(EJECTED)));
     let decision = decide([says(9, 12), says(9, 12)]);
     assert!(decision.picks.is_empty() && decision.saturated.is_some());
 }

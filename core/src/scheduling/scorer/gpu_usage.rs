@@ -1,7 +1,7 @@
 //! `gpu-usage`
 
 use super::Scorer;
-use crate::scheduling::{Candidate, Load, Random, Request};
+use crate::scheduling::{Candidate, Random, Request};
 
 /// The emptier the KV cache now ([`crate::scheduling::Load::kv_cache_usage`]), the better: 1 - usage.
 ///
@@ -18,19 +18,40 @@ impl Scorer for GpuUsage {
     }
 
     fn score(&self, _: &Request<'_>, candidates: &[Candidate<'_>], _: &mut Random<'_>, scores: &mut [f64]) {
-        let loads = || candidates.iter().map(|candidate| candidate.load);
-        // An idle engine that does not say what its cache holds is most likely like the others.
-        let told = loads().all(Load::tells_kv_cache_per_token);
-        let per_token = if told { 0.0 } else { mean(loads().filter_map(Load::kv_cache_per_token)) };
-        let mut said = (0.0, 0.0);
-        for (load, score) in loads().zip(&mut *scores) {
-            let usage = load.kv_cache_usage(per_token);
-            said = usage.map_or(said, |usage| (said.0 + usage, said.1 + 1.0));
-            *score = 1.0 - usage.unwrap_or(f64::NAN);
+        let mut said = fill(candidates, 0.0, scores);
+        if !said.per_token {
+            // An idle engine that does not say what its cache holds is most likely like the others.
+            let per_token = candidates.iter().filter_map(|candidate| candidate.load.kv_cache_per_token());
+            said = fill(candidates, mean(per_token), scores);
         }
-        let usual = if said.1 == 0.0 { 1.0 } else { 1.0 - said.0 / said.1 };
+        let usual = if said.count == 0.0 { 1.0 } else { 1.0 - said.usage / said.count };
         scores.iter_mut().filter(|score| score.is_nan()).for_each(|score| *score = usual);
     }
+}
+
+/// What candidates said together.
+struct Said {
+    /// The sum of what they use, over so many of them.
+    usage: f64,
+    count: f64,
+    /// Whether each tells what a token takes.
+    per_token: bool,
+}
+
+/// Scores those that say, where a token takes so much at those that do not tell; the others' score is no number.
+fn fill(candidates: &[Candidate<'_>], per_token: f64, scores: &mut [f64]) -> Said {
+    let mut said = Said { usage: 0.0, count: 0.0, per_token: true };
+    for (candidate, score) in candidates.iter().zip(scores) {
+        said.per_token &= candidate.load.tells_kv_cache_per_token();
+        *score = match candidate.load.kv_cache_usage(per_token) {
+            Some(usage) => {
+                (said.usage, said.count) = (said.usage + usage, said.count + 1.0);
+                1.0 - usage
+            }
+            None => f64::NAN,
+        };
+    }
+    said
 }
 
 /// 0 of nothing.
@@ -42,11 +63,10 @@ fn mean(figures: impl Iterator<Item = f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scheduling::Known;
-    use crate::scheduling::{Signals, Snapshot};
+    use crate::scheduling::{Known, Load, Signals, Snapshot};
 
     /// An engine that said so much, of a cache of so many tokens, when so many of ours were in flight.
-    fn load(usage: f64, capacity: Option<u32>, then: u32, now: u32) -> Load {
+    fn load(usage: f32, capacity: Option<u32>, then: u32, now: u32) -> Load {
         let signals = Signals { kv_cache_usage: Some(usage), kv_cache_tokens: capacity, ..Signals::default() };
         Load { signals: Some(signals), then: Snapshot { in_flight: 0, tokens: then }, tokens: now, ..Load::default() }
     }

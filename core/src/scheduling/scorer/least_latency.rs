@@ -73,16 +73,16 @@ mod tests {
     use crate::scheduling::Signals;
     use proptest::prelude::*;
 
-    /// To nine digits.
+    /// To six digits, of seven that measurements have.
     fn scores(alpha: f64, loads: &[Load]) -> Vec<f64> {
         let candidates: Vec<_> = loads.iter().map(|load| Candidate::new(load, Known::default())).collect();
         let mut scores = vec![0.0; loads.len()];
         LeastLatency { alpha }.score(&Request::default(), &candidates, &mut || 0, &mut scores);
-        scores.into_iter().map(|score| (score * 1e9).round() / 1e9).collect()
+        scores.into_iter().map(|score| (score * 1e6).round() / 1e6).collect()
     }
 
     fn takes(ttft: f64, tpot: f64) -> Load {
-        Load { ttft: Some(ttft), tpot: Some(tpot), ..Load::default() }
+        Load { ttft: Some(ttft as f32), tpot: Some(tpot as f32), ..Load::default() }
     }
 
     #[test]

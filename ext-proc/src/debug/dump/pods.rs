@@ -44,11 +44,11 @@ pub(super) struct Whole<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Metrics {
-    gpu_cache_usage: Option<f64>,
+    gpu_cache_usage: Option<f32>,
     request_waiting_num: Option<u32>,
     request_running_num: Option<u32>,
-    tpot: Option<f64>,
-    ttft: Option<f64>,
+    tpot: Option<f32>,
+    ttft: Option<f32>,
 }
 
 /// Of an engine that is asked for its metrics.

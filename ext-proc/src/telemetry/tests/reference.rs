@@ -11,9 +11,10 @@ const END: &str = "<!-- to here -->\n";
 /// A row for each family, all of which have a sample.
 fn table() -> String {
     let (picker, telemetry) = telemetry();
-    let endpoint = ("10.0.0.1:8000".parse().unwrap(), "default/p".to_owned());
-    picker.publish(crate::Pools::new([("default/s".to_owned(), vec![endpoint])]));
-    let failed = Ended { address: Some("10.0.0.1:8000"), status: 503, ..Ended::default() };
+    // Of two, as one alone is never ejected.
+    let endpoints = [1, 2].map(|n| (format!("10.0.0.{n}:8000").parse().unwrap(), format!("default/p-{n}")));
+    picker.publish(crate::Pools::new([("default/s".to_owned(), endpoints.to_vec())]));
+    let failed = Ended { target: Some("default/s"), address: Some("10.0.0.1:8000"), status: 503, ..Ended::default() };
     (0..5).for_each(|_| picker.completed(&failed));
     let request = kthena_core::scheduling::Request { target: "default/s", model: "org/m", ..Default::default() };
     let now = Instant::now();
