@@ -220,12 +220,17 @@ impl Fleet {
         self.blame(&sent, ended, now);
         let there = ended.address == Some(&*sent.address);
         let engine = self.engines.get_mut(sent.slot as usize).filter(|engine| engine.endpoint.address == sent.address);
-        if let (true, Some(ttft), Some(engine)) = (there, ended.ttft, engine) {
-            engine.prefill.observe(sent.tokens, ttft);
+        let mut computed = ended.served();
+        if let (true, Some(engine)) = (there, engine) {
+            // A client that went away leaves behind what was computed for it, if there was the time.
+            let time = ended.duration.unwrap_or_default();
+            computed |= ended.status == 0 && time >= engine.prefill.time(sent.tokens);
+            if let Some(ttft) = ended.ttft {
+                engine.prefill.observe(sent.tokens, ttft);
+            }
         }
         let Some(stamp) = sent.stamp else { return };
-        // A client that went away leaves behind what was computed for it.
-        if there && (ended.served() || ended.status == 0) {
+        if there && computed {
             return;
         }
         self.index.retract(sent.slot, &sent.prefix, stamp);

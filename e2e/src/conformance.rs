@@ -15,6 +15,7 @@ mod errors;
 mod load;
 mod metrics;
 mod page;
+mod pair;
 mod paths;
 mod shape;
 mod streams;
@@ -37,4 +38,4 @@ const DIRECT: &[&[Case]] =
     &[answers::DIRECT, errors::DIRECT, paths::DIRECT, tokens::DIRECT, adapters::DIRECT, metrics::DIRECT, load::DIRECT];
 
 /// What Envoy may change, and what it may not.
-const BEHIND_ENVOY: &[&[Case]] = &[envoy::BEHIND_ENVOY];
+const BEHIND_ENVOY: &[&[Case]] = &[envoy::BEHIND_ENVOY, pair::BEHIND_ENVOY];

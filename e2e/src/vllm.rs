@@ -31,11 +31,12 @@ pub struct Vllm {
 // === impl Vllm ===
 
 impl Vllm {
-    /// Starts it, installing it before that if need be, and waits until it serves.
+    /// Starts it, installing it before that if need be, and waits until it serves. Told to end, it has so long for what is
+    /// under way.
     ///
     /// # Panics
     /// With all that it wrote, when it ends or does not serve in time.
-    pub fn start() -> Self {
+    pub fn start(shutdown_timeout: Duration) -> Self {
         install();
         eprintln!("vllm: starting (about a minute)");
         let address = Loopback::claim(&[PORT]);
@@ -44,6 +45,7 @@ impl Vllm {
         let mut process = spawn(&tool(), |command| {
             command.arg("serve").args(["--host", &address.ip().to_string(), "--port", &PORT.to_string()]);
             command.args(["--enable-prompt-tokens-details", "--max-num-queued-reqs", &MAX_NUM_QUEUED_REQS.to_string()]);
+            command.args(["--shutdown-timeout", &shutdown_timeout.as_secs().to_string()]);
             command.current_dir(scratch::root()).process_group(0);
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         });
@@ -97,6 +99,10 @@ impl Mortal for Vllm {
         });
         let core = core.expect("a process VLLM::EngineCore");
         kill_process(pid(core), Signal::KILL).expect("it is ours");
+    }
+
+    fn leave(&mut self) {
+        kill_process(pid(self.process.id()), Signal::TERM).expect("it is ours");
     }
 }
 

@@ -45,6 +45,11 @@ impl Prefill {
         self.backlog = (self.backlog(now).min(in_flight) + tokens, now);
     }
 
+    /// How long a prompt of so many tokens takes with nothing before it.
+    pub(super) fn time(&self, tokens: f64) -> Duration {
+        Duration::try_from_secs_f64(tokens / self.rate.unwrap_or(USUAL)).unwrap_or(Duration::MAX)
+    }
+
     /// A prompt of so many tokens that were to be computed had its first token after `ttft`.
     pub(super) fn observe(&mut self, tokens: f64, ttft: Duration) {
         if tokens < LEAST_TOKENS {

@@ -155,12 +155,26 @@ fn a_prompt_that_a_retry_took_elsewhere_is_known_to_be_there() {
     assert_eq!(send(&mut fleet, &PROMPT, 2), (other.to_owned(), 1.0));
 }
 
+/// Whether a prompt of so many tokens is thought to be where it was sent, once its client went away after that time.
+fn stays(tokens: u32, after: Duration) -> bool {
+    let mut fleet = fleet(3);
+    let long = Request { tokens, ..PROMPT };
+    let (first, _) = send(&mut fleet, &long, 1);
+    let ended = Ended { key: Some(1), address: Some(&first), duration: Some(after), ..Ended::default() };
+    fleet.completed(&ended, NOW);
+    let kept = fleet.prefix_entries() > 0;
+    assert_eq!(send(&mut fleet, &long, 2), (first, if kept { 1.0 } else { 0.0 }));
+    kept
+}
+
 #[test]
 fn what_a_client_that_went_away_had_computed_stays() {
-    let mut fleet = fleet(3);
-    let (first, _) = send(&mut fleet, &PROMPT, 1);
-    ended(&mut fleet, 1, &first, 0);
-    assert_eq!(send(&mut fleet, &PROMPT, 2), (first, 1.0));
+    assert!(stays(PROMPT.tokens, Duration::from_millis(100)) && stays(30_000, Duration::from_secs(30)));
+}
+
+#[test]
+fn a_long_prompt_that_its_client_gave_up_before_it_can_have_been_computed_is_not_thought_cached() {
+    assert!(!stays(30_000, Duration::from_millis(100)));
 }
 
 #[test]

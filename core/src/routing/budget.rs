@@ -129,6 +129,22 @@ mod tests {
         assert_eq!(send(&mut budgets, A, 1000, 1, SECOND), 10 + 200);
     }
 
+    /// One request in `every` fails wherever it is tried, with four retries; whether all others may be.
+    fn left_by_those_that_always_fail(every: u32) -> bool {
+        let mut budgets = Budgets::default();
+        (0..1000_u32).all(|number| {
+            let may = budgets.request(A, SECOND);
+            budgets.in_vain(A, if may && number % every == 0 { 4 } else { 0 }, SECOND);
+            may
+        })
+    }
+
+    #[test]
+    fn requests_that_fail_everywhere_leave_the_others_theirs_up_to_one_in_twenty() {
+        assert!(left_by_those_that_always_fail(20));
+        assert!(!left_by_those_that_always_fail(15), "beyond, they spend what all have");
+    }
+
     #[test]
     fn a_second_that_is_ten_seconds_old_counts_no_longer() {
         let mut budgets = Budgets::default();

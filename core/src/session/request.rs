@@ -12,8 +12,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 /// Outcomes after which another endpoint is tried: it could not be reached, it went away or took too
-/// long before its first byte, or it answered with a 5xx. An engine's 4xx is an answer.
-const RETRY_ON: &str = "5xx,reset,connect-failure,refused-stream";
+/// long before its first byte, or it answered with a 5xx (`retriable-headers`; Envoy's routes name them all but 501, which any
+/// other would answer as well). An engine's 4xx is an answer.
+const RETRY_ON: &str = "retriable-headers,reset,connect-failure,refused-stream";
 
 /// Of those, what cost no engine anything: the request was not sent.
 const RETRY_UNSENT: &str = "connect-failure,refused-stream,reset-before-request";

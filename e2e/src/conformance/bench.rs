@@ -1,11 +1,13 @@
 //! The engine under test, Envoy before it, and the run through all cases.
 
-use super::{BEHIND_ENVOY, Case, DIRECT, EVERYWHERE, Subject, death};
-use crate::{Client, Kthena, Setup, manifests};
+use super::{BEHIND_ENVOY, Case, DIRECT, EVERYWHERE, Subject, death, pair};
+use crate::{Client, Engine, Kthena, Setup, manifests};
+use kthena_simulator::Options;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What the cases may know of the engine.
 #[derive(Debug, Clone)]
@@ -29,6 +31,15 @@ pub struct Facts {
 /// A model that is routed to the engine, which does not serve it.
 pub(super) const UNSERVED: &str = "nope";
 
+/// A model that is served by the engine and by a simulated one beside it.
+pub(super) const PAIR: &str = "pair";
+
+/// Both of the pair get their share, whatever they do.
+const BY_CHANCE: &str = "scheduler: {plugins: {Score: {enabled: [{name: random, weight: 1}]}}}\n";
+
+/// How long an engine that is told to end has for what is under way: more than its test takes on a slow machine.
+const LEAVING: Duration = Duration::from_secs(120);
+
 /// What the log says of a stream whose engine died, though `[DONE]` and a clean end followed.
 const DIED: &str = "error=proxy:pod told an error in its answer (500: EngineCore encountered an issue.";
 
@@ -36,6 +47,9 @@ const DIED: &str = "error=proxy:pod told an error in its answer (500: EngineCore
 pub trait Mortal: Send {
     /// Makes it die with what it has under way.
     fn die(&mut self);
+
+    /// Tells it to end (SIGTERM).
+    fn leave(&mut self);
 }
 
 /// A running engine and `kthena up` before it.
@@ -44,6 +58,7 @@ pub struct Bench {
     address: SocketAddr,
     kthena: Kthena,
     engine: Mutex<Box<dyn Mortal>>,
+    _stand_in: Engine,
 }
 
 // === impl Bench ===
@@ -61,15 +76,25 @@ impl Bench {
         let adapters = manifests::route("adapters", "", &[("engine", 100)])
             .replace("  modelName: \n", &format!("  loraAdapters: [{adapters}]\n"));
         let server = manifests::server("engine", "", "").replace("  model: \n", "");
-        let pod = manifests::pod("engine", "engine", &address.ip().to_string());
-        let kthena = Setup::new(&[("all.yaml", &(routes + &adapters + &server + &pod))]).up();
-        Self { facts: Arc::new(facts), address, kthena, engine: Mutex::new(engine) }
+        let ms = Duration::from_millis(1);
+        let options = Options { models: vec![facts.model.into()], ttft: ms, tpot: ms, ..Options::default() };
+        let stand_in = Engine::simulated(pair::STAND_IN, options);
+        let pods = [("engine", address.ip().to_string()), (pair::STAND_IN, stand_in.ip())];
+        let in_pair = |(name, ip): &(&str, String)| {
+            manifests::pod(name, name, ip).replace("  labels:\n", "  labels:\n    pair: both\n")
+        };
+        let pods: String = pods.iter().map(in_pair).collect();
+        let pair = manifests::route(PAIR, PAIR, &[(PAIR, 100)])
+            + &manifests::server(PAIR, facts.model, "").replace("      app: pair\n", "      pair: both\n");
+        let all = routes + &adapters + &server + &pair + &pods;
+        let kthena = Setup::new(&[("all.yaml", &all)]).config(BY_CHANCE).up();
+        Self { facts: Arc::new(facts), address, kthena, engine: Mutex::new(engine), _stand_in: stand_in }
     }
 
     /// The engine, asked directly.
     fn direct(&self) -> Subject {
         let engine = Client::new(self.address);
-        Subject { front: engine.clone(), engine, facts: Arc::clone(&self.facts) }
+        Subject { front: engine.clone(), engine, router: self.kthena.debug(), facts: Arc::clone(&self.facts) }
     }
 
     /// The engine, asked through Envoy.
@@ -80,14 +105,19 @@ impl Bench {
     fn kill(&self) {
         self.engine.lock().expect("nothing panics while it is held").die();
     }
+
+    fn leave(&self) {
+        self.engine.lock().expect("nothing panics while it is held").leave();
+    }
 }
 
-/// Runs the suite, or what the command line picks of it, on the engine that `start` starts.
-pub fn run(start: fn() -> Bench) -> ExitCode {
+/// Runs the suite, or what the command line picks of it, on the engine that `start` starts, which has so long for what is
+/// under way when it is told to end.
+pub fn run(start: fn(Duration) -> Bench) -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
     // Not within a case: without an engine there is none.
-    let bench = Arc::new((!arguments.list).then(start));
+    let bench = Arc::new((!arguments.list).then(|| start(Duration::ZERO)));
     let on = |place: &str, lists: &[&[Case]], subject: fn(&Bench) -> Subject| -> Vec<Trial> {
         let cases = lists.iter().flat_map(|list| list.iter());
         let trial = |case: &Case| {
@@ -108,6 +138,14 @@ pub fn run(start: fn() -> Bench) -> ExitCode {
         block_on(async {
             death::check(bench.direct(), bench.behind_envoy(), || bench.kill()).await;
             bench.kthena.line(0, "a stream that failed", |line| line.contains(DIED)).await;
+        })
+    }));
+    trials.push(Trial::test("leaving::an_engine_that_shuts_down_costs_no_request", move || {
+        let bench = start(LEAVING);
+        block_on(async {
+            pair::check_leaving(bench.direct(), bench.behind_envoy(), || bench.leave()).await;
+            let tried_twice = |line: &str| line.contains("model_name=pair ") && line.contains(" upstream_attempts=2 ");
+            bench.kthena.line(0, "a retry", tried_twice).await;
         })
     }));
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -5,13 +5,21 @@ use super::subject::{CHAT, COMPLETIONS, with};
 use super::{Case, Subject, cases};
 use crate::Answer;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 pub(super) const BEHIND_ENVOY: &[Case] = cases![
     whole_answers_and_refusals_pass_byte_for_byte,
     a_stream_that_asks_for_usage_passes_byte_for_byte,
     usage_that_nobody_asked_for_is_withheld,
     adapters_are_reached_by_their_route,
+    connections_that_the_engine_closes_when_they_idle_fail_no_request,
 ];
+
+/// Pauses about the five seconds after which uvicorn closes a connection that idles.
+const PAUSES: [Duration; 3] = [Duration::from_millis(4500), Duration::from_secs(5), Duration::from_millis(5500)];
+
+/// Requests after each pause: more than run at a time, so that the pool has several connections.
+const TOGETHER: usize = 7;
 
 /// The same request both ways; bodies without the second in which they were written.
 async fn both(it: &Subject, path: &str, body: Value) -> [(u16, String); 2] {
@@ -78,5 +86,17 @@ async fn adapters_are_reached_by_their_route(it: Subject) {
         unload(&it.engine, name).await.ok();
         let gone = it.chat(json!({"model": name})).await;
         assert_eq!((gone.status, gone.json()["error"]["type"].as_str()), (404, Some("NotFoundError")));
+    }
+}
+
+async fn connections_that_the_engine_closes_when_they_idle_fail_no_request(it: Subject) {
+    it.idle().await;
+    let chats = async || futures::future::join_all((0..TOGETHER).map(|_| it.chat(json!({})))).await;
+    chats().await.into_iter().for_each(|answer| drop(answer.ok()));
+    for pause in PAUSES {
+        tokio::time::sleep(pause).await;
+        for answer in chats().await {
+            assert_eq!(answer.status, 200, "after {pause:?}: {}", answer.text());
+        }
     }
 }

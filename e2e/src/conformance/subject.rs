@@ -12,6 +12,8 @@ pub(super) struct Subject {
     pub(super) front: Client,
     /// The engine itself: its metrics, its adapters.
     pub(super) engine: Client,
+    /// The router's debug port.
+    pub(super) router: Client,
     pub(super) facts: Arc<Facts>,
 }
 

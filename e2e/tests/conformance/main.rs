@@ -20,13 +20,19 @@ impl Mortal for Simulated {
     fn die(&mut self) {
         self.0 = None;
     }
+
+    /// It has the time that it was started with.
+    fn leave(&mut self) {
+        self.0 = None;
+    }
 }
 
 fn main() -> ExitCode {
-    run(|| {
+    run(|shutdown_timeout| {
         let options = Options {
             models: vec!["tiny".into(), "tiny-alias".into()],
             max_model_len: MAX_MODEL_LEN,
+            shutdown_timeout,
             ttft: Duration::from_millis(1),
             tpot: Duration::from_millis(3),
             manners: Manners {

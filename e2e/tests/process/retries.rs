@@ -71,6 +71,8 @@ static FLEET: LazyLock<Fleet> = LazyLock::new(|| {
         with_one("resetting", engines("resetting", 4, &["reset"])),
         with_one("closing", engines("closing", 4, &["close"])),
         with_one("refusing", vec![]),
+        ("not-implemented", engines("not-implemented", 3, &["status:status=501"])),
+        with_one("unregistered", engines("unregistered", 2, &["status:status=529"])),
         ("four-hundred", engines("four-hundred", 3, &["status:status=400"])),
         ("limited", engines("limited", 3, &["status:status=429"])),
         with_one("overloaded", engines("overloaded", 2, &["status:status=503"])),
@@ -88,7 +90,8 @@ static FLEET: LazyLock<Fleet> = LazyLock::new(|| {
         if *name == "refusing" {
             addresses.extend(dead.iter().map(|dead| dead.ip().to_string()));
         }
-        let policy = if *name == "hang-forever" { "" } else { PATIENT };
+        // Where nothing hangs, a machine that is busy must not look as if something did.
+        let policy = if ["hang-forever", "unannounced"].contains(name) { "" } else { PATIENT };
         all += &model(name, policy, &addresses);
     }
     let kthena = Setup::new(&[("all.yaml", &all)]).by_load().up();
@@ -174,9 +177,17 @@ async fn what_fails_at_once_keeps_all_its_retries_where_there_is_a_timeout_too()
 
 #[tokio::test]
 async fn what_an_engine_refuses_is_not_tried_again() {
-    for (name, status) in [("four-hundred", 400), ("limited", 429)] {
+    for (name, status) in [("four-hundred", 400), ("limited", 429), ("not-implemented", 501)] {
         assert_eq!(FLEET.kthena.client().chat(name).await.status, status);
         assert_eq!(asked(FLEET.of(name)).await.iter().sum::<usize>(), 1, "{name}");
+    }
+}
+
+/// 501 is the one that any engine would answer; what proxies before engines make up is tried elsewhere.
+#[tokio::test]
+async fn every_other_5xx_goes_to_another() {
+    for _ in 0..4 {
+        FLEET.kthena.client().chat("unregistered").await.ok();
     }
 }
 

@@ -1,6 +1,8 @@
 //! Where every engine is full, clients are told so and when to ask again.
 
-use kthena_e2e::{Kthena, Says, Scripted, Setup, chat, manifests, until};
+use kthena_e2e::{Engine, Kthena, Says, Scripted, Setup, chat, manifests, until};
+use kthena_simulator::Options;
+use serde_json::json;
 
 const FILTER: &str = "scheduler: {plugins: {Filter: {enabled: [least-request]}, Score: {enabled: []}}}\n";
 const TEXT: &str = "can't schedule to target pod: pods have all been filtered out by \"least-request\"";
@@ -65,4 +67,38 @@ async fn a_refusal_is_in_the_log_the_metrics_and_the_decisions() {
         page.text().lines().any(counted).then_some(())
     })
     .await;
+}
+
+/// It was picked for nobody, which a ModelServer that wants a pick for each must not take for a picker that is away.
+#[tokio::test]
+async fn an_adapter_that_only_an_engine_asleep_has_is_429_where_a_pick_is_demanded_too() {
+    let engine = |name: &str, loras: &[&str]| {
+        let loras = loras.iter().map(ToString::to_string).collect();
+        Engine::simulated(name, Options { models: vec!["m".into()], loras, ..Options::default() })
+    };
+    let (with, without) = (engine("with", &["lora-a"]), engine("without", &[]));
+    let route =
+        manifests::route("m", "m", &[("m", 100)]).replace("  modelName: m", "  loraAdapters: [lora-a]\n  modelName: m");
+    let server = manifests::server("m", "m", "").replacen(
+        "metadata:\n",
+        "metadata:\n  annotations:\n    networking.serving.volcano.sh/picker-failure-mode: FailClose\n",
+        1,
+    );
+    let pods = manifests::pod("with", "m", &with.ip()) + &manifests::pod("without", "m", &without.ip());
+    let config = "scheduler: {plugins: {Filter: {enabled: [lora-affinity]}, Score: {enabled: []}}}\n";
+    let setup = Setup::new(&[("all.yaml", &(route + &server + &pods))]).config(config);
+    let kthena = setup.env("METRICS_SCRAPE_INTERVAL", "100ms").up();
+    let client = kthena.client();
+    let served = async || Some(client.chat("lora-a").await).filter(|answer| answer.status == 200);
+    assert_eq!(until("the adapter to be known", served).await.pod(), "with");
+    with.client().post("/sleep?level=1", &[], "").await.ok();
+    let asleep = async || {
+        let pods = kthena.debug().try_get("/debug/config_dump/pods").await.ok()?.json();
+        pods["pods"].as_array()?.iter().any(|pod| pod["asleep"] == json!(true)).then_some(())
+    };
+    until("its sleep to be known", asleep).await;
+    let answer = client.chat("lora-a").await;
+    answer.assert_error(429, "can't schedule to target pod: pods have all been filtered out by \"lora-affinity\"");
+    assert!(!answer.header("retry-after").is_empty());
+    assert_eq!(client.chat("m").await.ok().pod(), "without");
 }

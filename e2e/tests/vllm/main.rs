@@ -5,8 +5,8 @@ use kthena_e2e::conformance::{Bench, run};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    run(|| {
-        let vllm = Vllm::start();
+    run(|shutdown_timeout| {
+        let vllm = Vllm::start(shutdown_timeout);
         Bench::new(Vllm::facts(), vllm.address(), Box::new(vllm))
     })
 }

@@ -11,11 +11,13 @@ use envoy_types::pb::envoy::config::route::v3::{
 use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::{ExtProcPerRoute, ext_proc_per_route::Override};
 use envoy_types::pb::envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate;
 use envoy_types::pb::envoy::r#type::matcher::v3::{StringMatcher, string_matcher::MatchPattern};
+use envoy_types::pb::envoy::r#type::v3::Int64Range;
 use envoy_types::pb::google::protobuf::UInt64Value;
 use envoy_types::util::pack_any;
 use kthena_core::routing::BackoffClass;
 use kthena_core::wire;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::time::Duration;
 
 /// Envoy's own limit lies above the filter's, so that the client gets the filter's answer.
@@ -23,6 +25,9 @@ const ROOM_ABOVE_LIMIT: u64 = 1 << 20;
 
 /// How often a retry draws another endpoint before it takes one that was tried.
 const SELECTIONS: i64 = 10;
+
+/// Answers that are tried elsewhere: every 5xx but 501, which the next engine would give as well.
+const FAILURES: [Range<i64>; 2] = [500..501, 502..600];
 
 /// `idle` is how long a request may be silent. It stands here and not with the listener, whose every change would drain
 /// its connections.
@@ -127,9 +132,10 @@ fn engines(class: Option<BackoffClass>, idle: Duration) -> Route {
             timeout: duration(Duration::ZERO),
             // A stream that hangs ends.
             idle_timeout: duration(idle),
-            // When, and how often, comes in the request's headers; the pause cannot.
+            // When, and how often, comes in the request's headers; neither the pause nor a range of statuses can.
             retry_policy: Some(RetryPolicy {
                 num_retries: uint32(0),
+                retriable_headers: FAILURES.map(status).into(),
                 retry_back_off: Some(RetryBackOff { base_interval: interval, max_interval: interval }),
                 // Without the picker's list, least request would try a dead endpoint again and again: it is idle.
                 retry_host_predicate: vec![not_again()],
@@ -138,6 +144,14 @@ fn engines(class: Option<BackoffClass>, idle: Duration) -> Route {
             }),
             ..Default::default()
         })),
+        ..Default::default()
+    }
+}
+
+fn status(Range { start, end }: Range<i64>) -> HeaderMatcher {
+    HeaderMatcher {
+        name: ":status".to_owned(),
+        header_match_specifier: Some(HeaderMatchSpecifier::RangeMatch(Int64Range { start, end })),
         ..Default::default()
     }
 }

@@ -7,7 +7,8 @@ use envoy_types::pb::envoy::config::core::v3::{
 };
 use envoy_types::pb::envoy::config::endpoint::v3::{ClusterLoadAssignment, lb_endpoint};
 use envoy_types::pb::envoy::config::listener::v3::Listener;
-use envoy_types::pb::envoy::config::route::v3::{RouteConfiguration, route};
+use envoy_types::pb::envoy::config::route::v3::header_matcher::HeaderMatchSpecifier;
+use envoy_types::pb::envoy::config::route::v3::{HeaderMatcher, RouteConfiguration, route};
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::{DownstreamTlsContext, Secret, secret};
 use envoy_types::pb::google::protobuf::value::Kind;
 use kthena_core::engine::Transport;
@@ -134,6 +135,14 @@ fn every_back_off_class_has_its_route_before_the_one_that_takes_the_rest() {
     assert_eq!(rest_action.timeout, duration(std::time::Duration::ZERO), "streams are not cut");
     for (_, action) in &engines {
         assert_eq!(action.idle_timeout, duration(std::time::Duration::from_secs(7)), "but where they hang");
+    }
+    for (_, action) in &engines {
+        let named = &action.retry_policy.as_ref().unwrap().retriable_headers;
+        let range = |matcher: &HeaderMatcher| match &matcher.header_match_specifier {
+            Some(HeaderMatchSpecifier::RangeMatch(range)) if matcher.name == ":status" => (range.start, range.end),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(named.iter().map(range).collect::<Vec<_>>(), [(500, 501), (502, 600)], "each 5xx but 501");
     }
     for ((_, action), class) in engines.iter().zip(BackoffClass::ALL) {
         let pause = action.retry_policy.as_ref().unwrap().retry_back_off.as_ref().unwrap();
