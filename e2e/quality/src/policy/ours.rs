@@ -102,10 +102,10 @@ impl Policy for Ours {
         let signals = Signals {
             running: u32::try_from(page.running).ok(),
             waiting: u32::try_from(page.waiting).ok(),
-            kv_cache_usage: Some(page.kv_cache_usage),
+            kv_cache_usage: Some(page.kv_cache_usage as f32),
             kv_cache_tokens: u32::try_from(page.kv_cache_tokens).ok(),
-            ttft: mean_since(last.ttft, page.ttft),
-            tpot: mean_since(last.tpot, page.tpot),
+            ttft: mean_since(last.ttft, page.ttft).map(|mean| mean as f32),
+            tpot: mean_since(last.tpot, page.tpot).map(|mean| mean as f32),
             asleep: false,
         };
         let adapters = Adapters {
