@@ -19,6 +19,7 @@ mod endurance;
 mod engines;
 mod exactness;
 mod examples;
+mod filter_stats;
 mod hostile;
 mod http2;
 mod https;
