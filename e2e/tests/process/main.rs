@@ -4,6 +4,7 @@
 
 mod access_log;
 mod audio;
+mod boards;
 mod bodies;
 mod bounds;
 mod broken;
