@@ -1,5 +1,5 @@
 # The front door: every command that CI or a newcomer runs is a target here, and `make` lists them.
-# Needed on the machine: a Rust toolchain, Python 3 with pip, a C linker; the rest is fetched.
+# Needed on the machine: a Rust toolchain, Python 3 with pip, a C linker, and Go for `make test`; the rest is fetched.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -19,7 +19,8 @@ endif
 # Lays the filter beside the binaries, where they look for it by default; atomically, as they may be running.
 beside = cp $(wasm) $(target)/$(1)/.kthena_wasm_filter.new && mv $(target)/$(1)/.kthena_wasm_filter.new $(target)/$(1)/$(notdir $(wasm))
 
-.PHONY: help build wasm envoy chromium clients demo test quality chaos e2e-vllm check alone debug fuzz bless bench-decision clean tools-present
+.PHONY: help build wasm envoy chromium clients promtool demo test quality chaos e2e-vllm boards boards-current boards-pictures alerts check \
+  alone debug fuzz bless bench-decision clean tools-present
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -45,11 +46,15 @@ clients: tools-present ## Fetch OpenAI's and Anthropic's client libraries that t
 	@echo "==> $@: the pinned libraries, fetched once a machine"
 	@tools/clients
 
+promtool: tools-present ## Build the promtool that the alerts are tested with (needs Go), and print its path
+	@echo "==> $@: the pinned promtool, built once a machine"
+	@tools/promtool
+
 demo: build envoy ## Build everything, serve real requests on this machine and say where each went
 	@echo "==> $@: real requests through Envoy to simulated engines"
 	@KTHENA_ENVOY="$$(tools/envoy)"; export KTHENA_ENVOY; tools/demo
 
-test: envoy chromium clients wasm check alone debug ## Everything that CI asks: check, then unit, golden and process tests
+test: envoy chromium clients promtool wasm boards-current alerts check alone debug ## Everything that CI asks: check, then unit, golden and process tests
 	@echo "==> $@: unit, golden and process tests"
 	@KTHENA_ENVOY="$$(tools/envoy)"; export KTHENA_ENVOY; cargo test $(locked) --workspace
 
@@ -65,6 +70,24 @@ e2e-vllm: envoy debug ## Hold a real vLLM against what we think of it, alone and
 	@echo "==> $@: the conformance suite on a real vLLM, on this machine's CPU"
 	@tools/vllm >/dev/null
 	@KTHENA_ENVOY="$$(tools/envoy)"; export KTHENA_ENVOY; cargo test $(locked) -p kthena-e2e --test vllm
+
+boards: tools-present ## Write Grafana's boards (charts/dashboards/*.json) from their sources
+	@echo "==> $@: charts/dashboards"
+	@tools/boards
+
+boards-current: tools-present
+	@echo "==> $@: whether Grafana's boards are what their sources say"
+	@tools/boards --check
+
+boards-pictures: envoy debug ## Draw the boards with real data into docs/img (five minutes, and some more to build Prometheus)
+	@echo "==> $@: a real Prometheus, kthena up --simulate under load"
+	@tools/promtool prometheus >/dev/null
+	@tools/boards-pictures
+
+alerts: promtool ## Check the alert and recording rules, and run their tests
+	@echo "==> $@: charts/alerts"
+	@promtool="$$(tools/promtool)"; "$$promtool" check rules --lint=all --lint-fatal charts/alerts/kthena.rules.yaml; \
+	"$$promtool" test rules charts/alerts/kthena.rules.test.yaml
 
 check: tools-present ## Formatting, and clippy without a warning, native and wasm32
 	@echo "==> $@: formatting"

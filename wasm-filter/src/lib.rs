@@ -11,6 +11,7 @@
 #![allow(missing_docs)]
 
 mod root;
+mod stats;
 mod stream;
 mod table;
 mod worker;

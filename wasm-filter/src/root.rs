@@ -1,8 +1,8 @@
 //! The plugin's root: a table in force is replaced by each good configuration, and kept when a bad one comes.
 
 use crate::stream::Stream;
-use crate::table;
 use crate::worker::{Waiting, budgets};
+use crate::{stats, table};
 use kthena_core::routing::{Routes, Table};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -24,10 +24,12 @@ impl RootContext for Root {
         match Table::decode(&bytes) {
             Ok(table) => {
                 budgets(|budgets| budgets.keep(table.servers.iter().map(|server| server.name.as_str())));
+                stats::table(&table);
                 table::replace(Routes::new(table));
                 true
             }
             Err(error) => {
+                stats::table_refused();
                 // Nothing can be done about a log line that fails.
                 let _ = hostcalls::log(LogLevel::Error, &format!("kthena: configuration refused: {error}"));
                 false

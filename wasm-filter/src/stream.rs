@@ -1,5 +1,6 @@
 //! One request: Envoy's callbacks handed to the session, its outcomes to Envoy.
 
+use crate::stats;
 use crate::table::routes;
 use crate::worker::{Waiting, budgets, now, tries};
 use kthena_core::access_log::Facts;
@@ -50,6 +51,9 @@ impl Stream {
     }
 
     fn reply(&mut self, Local { reply, facts }: Local) -> Action {
+        if reply.status >= 400 {
+            stats::refused();
+        }
         self.state = State::Answered(facts);
         self.set_http_request_header(wire::LOCAL_REPLY, Some("1"));
         let headers = vec![("content-type", "application/json")];
@@ -60,6 +64,9 @@ impl Stream {
     /// Edits the request and lets it go. `body` is the length of the buffered body.
     fn forward(&mut self, mut forward: Forward, body: usize) -> Action {
         budgets(|budgets| forward.ration(budgets, now()));
+        if forward.answer.rationed() {
+            stats::retries_withheld();
+        }
         for (name, value) in &forward.set {
             self.set_http_request_header(name, Some(value));
         }
@@ -93,6 +100,7 @@ impl Stream {
             budgets(|budgets| budgets.in_vain(answer.server(), in_vain, now()));
         }
         if given_up {
+            stats::given_up();
             self.state = State::Answered(Box::new(answer.given_up()));
         }
     }
@@ -193,8 +201,13 @@ impl HttpContext for Stream {
         let content_type = self.get_http_response_header_bytes("content-type").unwrap_or_default();
         let encoding = self.get_http_response_header_bytes("content-encoding").unwrap_or_default();
         let State::Forwarded { answer, .. } = &mut self.state else { return Action::Continue };
-        if answer.start(&content_type, &encoding) {
+        let shortened = answer.start(&content_type, &encoding);
+        let encoded = answer.encoded();
+        if shortened {
             self.remove_http_response_header("content-length");
+        }
+        if encoded {
+            stats::answer_encoded();
         }
         Action::Continue
     }

@@ -17,6 +17,8 @@ pub struct Answer {
 #[derive(Debug)]
 enum Reader {
     None,
+    /// Encoded, and so nothing that could be read.
+    Encoded,
     Stream(UsageReader),
     Body(BodyUsage),
 }
@@ -61,7 +63,7 @@ impl Answer {
         let encoded = !content_encoding.is_empty() && !content_encoding.eq_ignore_ascii_case(b"identity");
         let is = |media: &[u8]| content_type.get(..media.len()).is_some_and(|start| start.eq_ignore_ascii_case(media));
         self.reader = if encoded {
-            Reader::None
+            Reader::Encoded
         } else if is(b"text/event-stream") {
             Reader::Stream(UsageReader::new(self.injected))
         } else if is(b"application/json") {
@@ -74,14 +76,19 @@ impl Answer {
 
     /// Whether [`Answer::feed`] wants the body.
     pub fn reads(&self) -> bool {
-        !matches!(self.reader, Reader::None)
+        matches!(self.reader, Reader::Stream(_) | Reader::Body(_))
+    }
+
+    /// Whether the engine encoded it, although it was asked not to.
+    pub fn encoded(&self) -> bool {
+        matches!(self.reader, Reader::Encoded)
     }
 
     /// Takes a chunk, at that time from the request's start; answers what goes to the client in its place, if
     /// anything else than itself.
     pub fn feed(&mut self, chunk: &[u8], last: bool, now: Duration) -> Option<Vec<u8>> {
         match &mut self.reader {
-            Reader::None => None,
+            Reader::None | Reader::Encoded => None,
             Reader::Body(body) => {
                 body.feed(chunk);
                 None
@@ -117,7 +124,7 @@ impl Answer {
     /// What the engine reported, so far.
     pub fn usage(&self) -> Option<Usage> {
         match &self.reader {
-            Reader::None => None,
+            Reader::None | Reader::Encoded => None,
             Reader::Stream(stream) => stream.usage(),
             Reader::Body(body) => body.usage(),
         }
@@ -129,7 +136,7 @@ impl Answer {
             self.usage().map(|usage| access_log::Usage { input: usage.prompt_tokens, output: usage.completion_tokens });
         let told = match &self.reader {
             Reader::Stream(stream) => stream.error().map(|error| (error.status, error.message.clone())),
-            Reader::None | Reader::Body(_) => None,
+            Reader::None | Reader::Encoded | Reader::Body(_) => None,
         };
         Facts { usage, chunks: self.chunks.clone(), told, ..self.facts.clone() }
     }

@@ -4,6 +4,7 @@
 
 mod access_log;
 mod audio;
+mod boards;
 mod bodies;
 mod bounds;
 mod broken;
@@ -20,6 +21,7 @@ mod engines;
 mod exactness;
 mod examples;
 mod given_up;
+mod filter_stats;
 mod hostile;
 mod http2;
 mod https;

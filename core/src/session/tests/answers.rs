@@ -34,7 +34,7 @@ fn the_usage_chunk_that_we_asked_for_is_read_and_withheld() {
 fn an_encoded_answer_passes_untouched() {
     let mut answer = answer(true);
     assert!(!answer.start(b"text/event-stream", b"gzip"));
-    assert!(!answer.reads());
+    assert!(answer.encoded() && !answer.reads());
     assert_eq!(answer.feed(b"\x1f\x8b", true, NOW), None);
 }
 

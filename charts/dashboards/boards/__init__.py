@@ -1,0 +1,1 @@
+"""The Grafana boards, as code: one module a board, each with `board()`."""
