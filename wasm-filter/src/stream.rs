@@ -1,8 +1,9 @@
 //! One request: Envoy's callbacks handed to the session, its outcomes to Envoy.
 
 use crate::table::routes;
-use crate::worker::{Waiting, budgets, now, tries};
+use crate::worker::{Waiting, budgets, now, traced, tries};
 use kthena_core::access_log::Facts;
+use kthena_core::gen_ai::span;
 use kthena_core::reply::Refusal;
 use kthena_core::session::{Answer, Forward, Head, Local, Opening, Session};
 use kthena_core::wire;
@@ -49,7 +50,18 @@ impl Stream {
         Self { id, start: Instant::now(), state: State::New, waiting, answer_id: None, watched: false }
     }
 
-    fn reply(&mut self, Local { reply, facts }: Local) -> Action {
+    /// Leaves what the request's span is to say, where there is one.
+    fn note(&self, notes: impl FnOnce() -> span::Notes) {
+        if traced() {
+            for (name, value) in notes() {
+                self.set_property(vec![name], Some(value.as_bytes()));
+            }
+        }
+    }
+
+    fn reply(&mut self, local: Local) -> Action {
+        self.note(|| local.span());
+        let Local { reply, facts } = local;
         self.state = State::Answered(facts);
         self.set_http_request_header(wire::LOCAL_REPLY, Some("1"));
         let headers = vec![("content-type", "application/json")];
@@ -81,6 +93,7 @@ impl Stream {
             self.waiting.begin(self.id, patience);
             self.watched = true;
         }
+        self.note(|| forward.span());
         self.state = State::Forwarded { answer: Box::new(forward.answer), begun: false };
         Action::Continue
     }
@@ -93,7 +106,9 @@ impl Stream {
             budgets(|budgets| budgets.in_vain(answer.server(), in_vain, now()));
         }
         if given_up {
-            self.state = State::Answered(Box::new(answer.given_up()));
+            let facts = answer.given_up();
+            self.note(|| span::judged(None, false, &facts));
+            self.state = State::Answered(Box::new(facts));
         }
     }
 
@@ -130,6 +145,7 @@ impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let head = Head { headers: self.get_http_request_headers_bytes(), has_body: !end_of_stream };
         self.answer_id = head.answer_id().map(Box::from);
+        self.note(|| head.span());
         let routes = routes();
         for name in head.dropped(&routes) {
             self.remove_http_request_header(name);
@@ -182,6 +198,10 @@ impl HttpContext for Stream {
         // Most often there were none, and nobody asks what came of them.
         let in_vain = retries > 0 && failed(self.get_http_response_header_bytes(":status").unwrap_or_default());
         self.tried(if in_vain { retries } else { 0 });
+        if let State::Forwarded { answer, .. } = &self.state {
+            let status = || self.get_http_response_header_bytes(":status").unwrap_or_default();
+            self.note(|| span::answering(&status(), answer.known()));
+        }
         if let Some(id) = self.answer_id.take()
             && self.get_http_response_header_bytes(wire::ANTHROPIC_REQUEST_ID).is_none()
         {
@@ -207,6 +227,9 @@ impl HttpContext for Stream {
         let State::Forwarded { answer, .. } = &mut self.state else { return Action::Continue };
         if let Some(bytes) = answer.feed(&chunk, end_of_stream, self.start.elapsed()) {
             self.set_http_response_body(0, size, &bytes);
+        }
+        if end_of_stream && let State::Forwarded { answer, .. } = &self.state {
+            self.note(|| span::answered(&answer.facts()));
         }
         Action::Continue
     }

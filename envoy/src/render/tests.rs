@@ -79,12 +79,7 @@ fn only_answers_of_engines_name_an_endpoint_and_only_where_the_settings_say_so()
         let settings = Settings { endpoint_header: on, ..Settings::default() };
         let table: RouteConfiguration = {
             let data_plane = compile(&Resources::default(), &settings);
-            unpack(&routes::render(
-                &data_plane.routes,
-                1000,
-                data_plane.stream_idle_timeout,
-                data_plane.endpoint_header,
-            ))
+            unpack(&routes::render(&data_plane))
         };
         for route in &table.virtual_hosts[0].routes {
             let named = |option: &HeaderValueOption| option.header.as_ref().unwrap().key == "x-kthena-endpoint";
@@ -116,7 +111,8 @@ fn an_endpoint_carries_every_model_server_it_belongs_to() {
 #[test]
 fn every_back_off_class_has_its_route_before_the_one_that_takes_the_rest() {
     let idle = std::time::Duration::from_secs(7);
-    let table: RouteConfiguration = unpack(&routes::render(&BackoffClass::ALL, 1000, idle, false));
+    let settings = Settings { max_request_body_bytes: 1000, stream_idle_timeout: idle, ..Settings::default() };
+    let table: RouteConfiguration = unpack(&routes::render(&compile(&Resources::default(), &settings)));
     let host = &table.virtual_hosts[0];
     assert_eq!(host.request_body_buffer_limit.as_ref().unwrap().value, 1000 + (1 << 20));
     let engines: Vec<_> = host
