@@ -40,6 +40,27 @@ fn the_shape_is_constant() {
 }
 
 #[test]
+fn where_spans_are_made_there_is_a_cluster_for_their_collector_and_the_filter_hears_of_it() {
+    let tls = Some(crate::CollectorTls { authorities: "/ca.pem".into() });
+    let collector = crate::Collector { host: "otel.example".to_owned(), port: 4317, tls };
+    let tracing = Some(crate::Tracing { collector, sampling: "2.5".parse().unwrap() });
+    let settings = Settings { tracing, ..Settings::default() };
+    let data_plane = compile(&Resources::default(), &settings);
+    let snapshot = Renderer::new(wiring()).render(&data_plane).unwrap();
+    assert_eq!(data_plane.clusters, [ENGINES, PICKER, LOG, OTLP]);
+    assert_eq!(names::<Cluster>(&snapshot), data_plane.clusters);
+    let of_type = |url: String| snapshot.types().find(|(known, _)| **known == url).unwrap().1.to_vec();
+    let has = |resource: &Resource, word: &str| {
+        resource.body.value.windows(word.len()).any(|window| window == word.as_bytes())
+    };
+    let cluster = of_type(Cluster::type_url()).pop().unwrap();
+    assert!(has(&cluster, "otel.example") && has(&cluster, "/ca.pem"));
+    let listener = &of_type(Listener::type_url())[0];
+    assert!(has(listener, "%FILTER_STATE(wasm.gen_ai.request.model:PLAIN)%") && has(listener, "%TRACE_ID%"));
+    assert!(has(&of_type(TypedExtensionConfig::type_url())[0], "KTHENA_TRACING"));
+}
+
+#[test]
 fn every_type_that_is_rendered_is_served() {
     let data_plane = compile(&Resources::default(), &Settings::default());
     let snapshot = Renderer::new(wiring()).render(&data_plane).unwrap();
