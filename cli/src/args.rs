@@ -1,8 +1,8 @@
 //! What may be typed.
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
-use kthena_router::TlsOptions;
 use kthena_router::source::endpoints::EngineUrl;
+use kthena_router::{OtlpOptions, TlsOptions};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -75,6 +75,10 @@ pub struct UpOptions {
     /// What is printed of each request [default: text; $ACCESS_LOG_ENABLED, _FORMAT and _OUTPUT are honoured].
     #[arg(long, value_name = "FORMAT")]
     pub access_log: Option<AccessLog>,
+
+    /// Where traces go.
+    #[command(flatten)]
+    pub otlp: OtlpOptions,
 
     /// Envoy [default: $KTHENA_ENVOY, the one that `make envoy` fetched, or `envoy` on the PATH].
     #[arg(long, value_name = "FILE")]

@@ -12,6 +12,7 @@ pub mod config;
 pub mod engine;
 pub mod fleet;
 pub mod form;
+pub mod gen_ai;
 pub mod latency;
 pub mod openai;
 pub mod prefix;

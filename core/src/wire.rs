@@ -55,6 +55,15 @@ pub const FACTS: &str = "kthena.facts";
 /// What Envoy calls it in its filter state.
 pub const FACTS_IN_ENVOY: &str = "wasm.kthena.facts";
 
+/// What Envoy puts before the names of the filter's properties.
+pub const IN_ENVOY: &str = "wasm.";
+
+/// The log's tag that holds a request's trace id, where spans are made.
+pub const TRACE_ID: &str = "trace_id";
+
+/// Set in the filter's environment where spans are made of requests.
+pub const TRACING: &str = "KTHENA_TRACING";
+
 /// Envoy's property: how many tries of a request were begun, as an integer of 8 bytes, little-endian.
 pub const TRIES_IN_ENVOY: [&str; 2] = ["upstream", "request_attempt_count"];
 /// Envoy's property that the last try has once it is connected.

@@ -39,6 +39,16 @@ impl Authority {
         Tls { tls_cert: Some(cert), tls_key: Some(private), ..Tls::default() }
     }
 
+    /// A file of its certificate.
+    ///
+    /// # Panics
+    /// When the disk refuses.
+    pub fn file(&self) -> std::path::PathBuf {
+        let path = self.directory.path().join("authority.crt");
+        fs::write(&path, self.issuer.pem()).expect("a file");
+        path
+    }
+
     /// A Secret `name` that holds its certificate, and a key that nobody needs.
     pub fn secret(&self, name: &str) -> String {
         let ca: String = self.issuer.pem().lines().map(|line| format!("    {line}\n")).collect();

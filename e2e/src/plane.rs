@@ -70,7 +70,8 @@ impl Plane {
         let xds = serve(&sockets, cache);
 
         let config = directory.path().join("envoy.json");
-        fs::write(&config, bootstrap("test", address.at(9901), &sockets, capacity).to_string()).expect("a bootstrap");
+        fs::write(&config, bootstrap("test", address.at(9901), &sockets, capacity, false).to_string())
+            .expect("a bootstrap");
         let envoy = spawn(&envoy(), |command| {
             command.arg("-c").arg(&config).args([
                 "--disable-hot-restart",

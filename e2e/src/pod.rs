@@ -36,7 +36,8 @@ impl Pod {
         let sockets = Sockets::in_directory(directory.path());
         let capacity = Capacity { heap: 4 << 30, connections: 10_000 };
         let config = directory.path().join("envoy.json");
-        fs::write(&config, bootstrap("pod", address.at(9901), &sockets, capacity).to_string()).expect("a bootstrap");
+        fs::write(&config, bootstrap("pod", address.at(9901), &sockets, capacity, false).to_string())
+            .expect("a bootstrap");
 
         let output = Output::default();
         let mut router = spawn(&router(), |command| {

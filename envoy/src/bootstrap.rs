@@ -12,8 +12,10 @@ const CONNECTIONS: &str = "envoy.resource_monitors.global_downstream_max_connect
 ///
 /// The admin address is for people on this machine: whoever reaches it can stop Envoy. It is served whatever else is
 /// refused.
-pub fn bootstrap(node: &str, admin: SocketAddr, sockets: &Sockets, capacity: Capacity) -> Value {
-    json!({
+///
+/// `traced`: whether spans are made, which are then sent once a second, or when there are many.
+pub fn bootstrap(node: &str, admin: SocketAddr, sockets: &Sockets, capacity: Capacity, traced: bool) -> Value {
+    let mut bootstrap = json!({
         "node": { "id": node, "cluster": "kthena" },
         "admin": {
             "address": { "socket_address": { "address": admin.ip(), "port_value": admin.port() } },
@@ -47,7 +49,22 @@ pub fn bootstrap(node: &str, admin: SocketAddr, sockets: &Sockets, capacity: Cap
             }] }] },
         }] },
         "overload_manager": overload_manager(capacity),
-    })
+    });
+    if traced && let Some(bootstrap) = bootstrap.as_object_mut() {
+        bootstrap.insert("layered_runtime".to_owned(), runtime());
+    }
+    bootstrap
+}
+
+/// By default each worker sends its spans five at a time, or every five seconds. The admin's layer is what there is by default.
+fn runtime() -> Value {
+    json!({ "layers": [
+        { "name": "tracing", "static_layer": {
+            "tracing.opentelemetry.min_flush_spans": 256,
+            "tracing.opentelemetry.flush_interval_ms": 1000,
+        } },
+        { "name": "admin", "admin_layer": {} },
+    ] })
 }
 
 /// What is done about more than there is room for: first what nobody notices, then a few, then whoever is new.
@@ -88,12 +105,13 @@ mod tests {
     fn envoy_is_told_its_admin_address_where_xds_is_and_its_bounds() {
         let sockets = Sockets::in_directory(Path::new("/run/kthena"));
         let capacity = Capacity { heap: 1 << 30, connections: 7 };
-        let value = bootstrap("router-1", "127.0.0.1:9901".parse().unwrap(), &sockets, capacity);
+        let value = bootstrap("router-1", "127.0.0.1:9901".parse().unwrap(), &sockets, capacity, false);
         assert_eq!(value["admin"]["address"]["socket_address"], json!({"address": "127.0.0.1", "port_value": 9901}));
         let endpoint = &value["static_resources"]["clusters"][0]["load_assignment"]["endpoints"][0]["lb_endpoints"][0];
         assert_eq!(endpoint["endpoint"]["address"]["pipe"]["path"], "/run/kthena/xds.sock");
         let [heap, connections] = [0, 1].map(|at| &value["overload_manager"]["resource_monitors"][at]["typed_config"]);
         assert_eq!(heap["max_heap_size_bytes"], 1 << 30);
         assert_eq!(connections["max_active_downstream_connections"], 7);
+        assert_eq!(value.get("layered_runtime"), None);
     }
 }

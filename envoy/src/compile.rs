@@ -13,6 +13,7 @@ mod transport;
 
 use crate::bounds::Patience;
 use crate::data_plane::{DataPlane, Listener, Tls};
+use crate::tracing::Tracing;
 use kthena_core::config::{DEFAULT_MAX_REQUEST_BODY_BYTES, DEFAULT_STREAM_IDLE_TIMEOUT};
 use kthena_core::routing::{BackoffClass, Table};
 use kthena_crds::{ObjectRef, Resource, Resources};
@@ -43,6 +44,8 @@ pub struct Settings {
     pub drop_credentials: bool,
     /// The certificate that clients are shown; without one they speak plain HTTP.
     pub tls: Option<Tls>,
+    /// Whether spans are made of requests, and where they go.
+    pub tracing: Option<Tracing>,
 }
 
 /// Compiles resources into a data plane.
@@ -72,7 +75,8 @@ pub fn compile(resources: &Resources, settings: &Settings) -> DataPlane {
         endpoint_header: settings.endpoint_header,
         routes: BackoffClass::ALL.to_vec(),
         stream_idle_timeout: settings.stream_idle_timeout,
-        clusters: vec![crate::render::ENGINES, crate::render::PICKER, crate::render::LOG],
+        tracing: settings.tracing.clone(),
+        clusters: crate::render::clusters(settings.tracing.is_some()),
         picker,
         problems,
     }
@@ -96,6 +100,7 @@ impl Default for Settings {
             endpoint_header: false,
             drop_credentials: false,
             tls: None,
+            tracing: None,
         }
     }
 }

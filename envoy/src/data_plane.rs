@@ -1,6 +1,7 @@
 //! What [`crate::compile`] makes of the resources: everything that Envoy and the picker need.
 
 use crate::bounds::Patience;
+use crate::tracing::Tracing;
 use kthena_core::engine::{EngineType, Transport};
 use kthena_core::routing::{BackoffClass, Table};
 use kthena_crds::Problem;
@@ -27,6 +28,9 @@ pub struct DataPlane {
     /// Requests that are silent for this long end; a setting, not compiled.
     #[serde(skip)]
     pub stream_idle_timeout: Duration,
+    /// Whether spans are made of requests, and where they go; a setting, not compiled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tracing: Option<Tracing>,
     /// The clusters, whatever users write.
     pub clusters: Vec<&'static str>,
     /// What the picker chooses from, by ModelServer (`namespace/name`).

@@ -9,10 +9,12 @@ mod bounds;
 mod compile;
 mod data_plane;
 mod render;
+mod tracing;
 pub mod xds;
 
 pub use bounds::{Capacity, Patience};
 pub use compile::{PORT, Profiles, SIMULATED_FOR, Settings, compile, port};
 pub use data_plane::{DataPlane, EngineEndpoint, Listener, PickerPool, Tls};
 pub use render::{ACCESS_LOG_FLUSH, Renderer, Sockets, Wiring};
+pub use tracing::{Collector, CollectorTls, Sampling, Tracing};
 pub use xds::Snapshot;

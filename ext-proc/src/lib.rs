@@ -6,6 +6,7 @@
 pub mod access_log;
 pub mod debug;
 mod decisions;
+pub mod otlp;
 mod picker;
 pub mod scrape;
 mod service;

@@ -184,6 +184,11 @@ impl Picker {
         &self.decisions
     }
 
+    /// The name of the profile that a ModelServer asks for; `default` where it asks for none.
+    pub(crate) fn with_profile_name<T>(&self, target: &str, with: impl FnOnce(&str) -> T) -> T {
+        with(self.pools.load().profile(target).unwrap_or("default"))
+    }
+
     /// The profile in force for a target.
     pub fn profile(&self, target: &str) -> Arc<Profile> {
         self.profiles.load().of(self.pools.load().profile(target))

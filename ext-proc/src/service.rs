@@ -7,6 +7,7 @@
 pub mod convert;
 
 use crate::access_log::AccessLog;
+use crate::otlp::{Asking, Otlp};
 use crate::picker::{Picked, Picker, Ticket};
 use crate::telemetry::{Stopwatch, Underway};
 use axum::extract::State;
@@ -20,19 +21,22 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{ProcessingRequest, Processin
 use futures::{Stream, stream};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
 
 struct Service {
     picker: Arc<Picker>,
+    otlp: Option<Arc<Otlp>>,
 }
 
 /// Everything that is served on the picker's socket: ext_proc, the access log service, and `/readyz` for Envoy's
-/// listener.
-pub fn routes(picker: Arc<Picker>, access_log: Arc<AccessLog>) -> Routes {
+/// listener. With `otlp`, picks leave spans.
+pub fn routes(picker: Arc<Picker>, access_log: Arc<AccessLog>, otlp: Option<Arc<Otlp>>) -> Routes {
     let health = Router::new().route("/readyz", get(readyz)).with_state(Arc::clone(&picker));
-    Routes::from(health).add_service(ExternalProcessorServer::new(Service { picker })).add_service(access_log.service())
+    Routes::from(health)
+        .add_service(ExternalProcessorServer::new(Service { picker, otlp }))
+        .add_service(access_log.service())
 }
 
 async fn readyz(State(picker): State<Arc<Picker>>) -> impl IntoResponse {
@@ -49,6 +53,8 @@ struct Exchange {
     requests: Streaming<ProcessingRequest>,
     ticket: Option<Ticket>,
     underway: Option<Underway>,
+    /// `None` where no span is made.
+    asking: Option<Asking>,
 }
 
 impl Exchange {
@@ -65,6 +71,7 @@ impl Exchange {
     fn answer(&mut self, message: &ProcessingRequest) -> Option<ProcessingResponse> {
         let Some(asked) = convert::asked(message) else { return convert::pass(message) };
         let now = Instant::now();
+        let began = self.asking.as_ref().map(|_| SystemTime::now());
         let live = self.picker.live();
         self.underway = Some(live.begin(asked.whereto(), now));
         let mut watch = Stopwatch::new(now);
@@ -72,6 +79,9 @@ impl Exchange {
         let picked =
             self.picker.pick_by_laps(&asked.request(), asked.key(), random, |lap| watch.lap(lap, Instant::now()));
         live.decided(asked.whereto().model, &watch);
+        if let (Some(asking), Some(began)) = (&self.asking, began) {
+            asking.picked(began, &asked.request(), &self.picker, picked.as_ref());
+        }
         let (decision, answer) = match picked {
             Some(Picked { decision, ticket, destination, prefix }) => {
                 self.ticket = ticket;
@@ -99,8 +109,14 @@ impl ExternalProcessor for Service {
         &self,
         request: Request<Streaming<ProcessingRequest>>,
     ) -> Result<Response<Self::ProcessStream>, Status> {
-        let exchange =
-            Exchange { picker: Arc::clone(&self.picker), requests: request.into_inner(), ticket: None, underway: None };
+        let asking = self.otlp.as_ref().and_then(|otlp| otlp.asking(request.metadata()));
+        let exchange = Exchange {
+            picker: Arc::clone(&self.picker),
+            requests: request.into_inner(),
+            ticket: None,
+            underway: None,
+            asking,
+        };
         Ok(Response::new(Box::pin(stream::unfold(exchange, Exchange::next))))
     }
 }

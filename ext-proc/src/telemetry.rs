@@ -9,16 +9,19 @@ mod in_flight;
 mod labels;
 mod live;
 mod losses;
+mod otlp;
 mod process;
 mod requests;
 mod scrape;
 mod value;
 
+pub(crate) use labels::Labels;
 pub(crate) use live::{Live, Stopwatch, Underway, Whereto};
 pub use scrape::ScrapeMetrics;
 pub use value::Gauge;
 
 use crate::access_log::Counts;
+use crate::otlp::Otlp;
 use crate::picker::Picker;
 use arc_swap::ArcSwapOption;
 use axum::extract::State;
@@ -46,6 +49,7 @@ const CONTENT_TYPE_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub struct Telemetry {
     requests: Requests,
     sources: Vec<Arc<dyn Source>>,
+    otlp: Option<Arc<Otlp>>,
     /// What the configuration names; `None` before the first.
     names: ArcSwapOption<HashSet<String>>,
     /// The version of the table that is published; 0 before the first.
@@ -81,12 +85,23 @@ impl Telemetry {
         sources.push(Arc::new(Losses(Arc::clone(losses))));
         sources.push(Arc::new(Full(sources.clone())));
         sources.push(Arc::new(Process));
-        Self { requests, sources, names: ArcSwapOption::empty(), table_version, config_problems, scrape }
+        Self { requests, sources, otlp: None, names: ArcSwapOption::empty(), table_version, config_problems, scrape }
+    }
+
+    /// Exports the convention's metrics too, and says on the page what the collector did not take.
+    #[must_use]
+    pub fn exporting(mut self, otlp: Arc<Otlp>) -> Self {
+        self.sources.push(Arc::new(otlp::Exports(Arc::clone(&otlp))));
+        self.otlp = Some(otlp);
+        self
     }
 
     /// Counts a request that has ended.
     pub fn observe(&self, entry: &Entry) {
         self.requests.observe(entry, Instant::now());
+        if let Some(otlp) = &self.otlp {
+            otlp.observe(entry, &Labels::of(entry, ""));
+        }
     }
 
     /// Tells which names the configuration holds: models, adapters, ModelRoutes and ModelServers

@@ -29,7 +29,7 @@ async fn serve() -> (Arc<Picker>, Client) {
     let log = AccessLog::new(Arc::clone(&picker), telemetry, Arc::default(), None);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let served = Server::builder().add_routes(routes(Arc::clone(&picker), log));
+    let served = Server::builder().add_routes(routes(Arc::clone(&picker), log, None));
     tokio::spawn(served.serve_with_incoming(TcpListenerStream::new(listener)));
     (picker, Client::connect(format!("http://{address}")).await.unwrap())
 }

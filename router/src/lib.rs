@@ -11,6 +11,8 @@ mod serve;
 pub mod source;
 
 pub use drain::{Drain, News};
-pub use options::{AccessLogOptions, DrainOptions, Options, TlsOptions, WASM_FILE, find_wasm};
+pub use options::{
+    AccessLogOptions, CollectorUrl, DrainOptions, Options, OtlpOptions, TlsOptions, WASM_FILE, find_wasm,
+};
 pub use run::run;
 pub use serve::in_use;

@@ -6,4 +6,4 @@ pub use crate::publish::settings;
 pub use kthena_core::config::Compiled;
 pub use kthena_core::routing::{Server, Target, TargetRoute};
 pub use kthena_envoy::bootstrap::bootstrap;
-pub use kthena_envoy::{Capacity, DataPlane, SIMULATED_FOR, Settings, Sockets, Tls, compile, port};
+pub use kthena_envoy::{Capacity, DataPlane, SIMULATED_FOR, Settings, Sockets, Tls, Tracing, compile, port};

@@ -2,10 +2,12 @@
 
 mod access_log;
 mod drain;
+mod otlp;
 mod tls;
 
 pub use access_log::AccessLogOptions;
 pub use drain::DrainOptions;
+pub use otlp::{CollectorUrl, OtlpOptions};
 pub use tls::TlsOptions;
 
 use crate::source::endpoints::EngineUrl;
@@ -75,6 +77,10 @@ pub struct Options {
     /// What is said of each request.
     #[command(flatten)]
     pub access_log: AccessLogOptions,
+
+    /// Where traces go.
+    #[command(flatten)]
+    pub otlp: OtlpOptions,
 
     /// Let nobody else listen where Envoy does, so that a second run is refused and takes no connections.
     #[arg(long, hide = true)]

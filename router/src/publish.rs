@@ -83,8 +83,9 @@ impl Publisher {
     /// Puts the configuration file in force, if what it holds now can be.
     fn configure(&mut self, text: &Text) {
         if let Some(compiled) = self.configuration.take(text) {
-            let Settings { listen, exclusive, ref tls, .. } = self.settings;
-            self.settings = Settings { exclusive, tls: tls.clone(), ..settings(listen, &compiled) };
+            let Settings { listen, exclusive, ref tls, ref tracing, .. } = self.settings;
+            let (tls, tracing) = (tls.clone(), tracing.clone());
+            self.settings = Settings { exclusive, tls, tracing, ..settings(listen, &compiled) };
             // The filter hears of it a moment later: until then prompts are hashed as they were, and match nothing
             // where that is another way.
             self.picker.configure(Profiles::new(compiled.profile, compiled.profiles));

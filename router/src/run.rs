@@ -12,6 +12,7 @@ use kthena_envoy::Settings;
 use kthena_envoy::xds::{self, Cache};
 use kthena_ext_proc::access_log::{AccessLog, Counts, Writer};
 use kthena_ext_proc::debug::{Debug, Log, guard};
+use kthena_ext_proc::otlp::{Collector, Otlp};
 use kthena_ext_proc::telemetry::Telemetry;
 use kthena_ext_proc::{Picker, Profiles, scrape};
 use std::future::Future;
@@ -21,6 +22,9 @@ use tonic::service::Routes;
 
 /// How long the access log's last lines may take.
 const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// How long the last spans and metrics may take.
+const LAST_SPANS: Duration = Duration::from_secs(2);
 
 /// Runs the router until `shutdown`, and on until its Envoy is drained, where it was told of one; `log` is the
 /// filter of this process's log.
@@ -38,8 +42,14 @@ pub async fn run(
     let scrape_interval = options.scrape_interval();
     let (drain, warnings) = options.drain.settings();
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    let settings =
-        Settings { exclusive: options.exclusive, tls: options.tls.files()?, ..settings(options.listen, &config) };
+    let tracing = options.otlp.tracing()?;
+    let otlp = tracing.as_ref().map(|tracing| exporter(&tracing.collector)).transpose()?;
+    let settings = Settings {
+        exclusive: options.exclusive,
+        tls: options.tls.files()?,
+        tracing,
+        ..settings(options.listen, &config)
+    };
     let source = Origin::open(&options)?;
 
     let metrics = bind_tcp(options.metrics, "--metrics").await?;
@@ -49,7 +59,11 @@ pub async fn run(
 
     let picker = Picker::remembering(Profiles::new(config.profile, config.profiles), options.debug_decisions);
     let counts = Arc::default();
-    let telemetry = Arc::new(Telemetry::new(&picker, &counts));
+    let telemetry = Telemetry::new(&picker, &counts);
+    let telemetry = Arc::new(match &otlp {
+        Some(otlp) => telemetry.exporting(Arc::clone(otlp)),
+        None => telemetry,
+    });
     let writer = writer(&options, &counts)?;
     let access_log = AccessLog::new(Arc::clone(&picker), Arc::clone(&telemetry), counts, writer);
     let debug = Arc::new(Debug::new(Arc::clone(&picker), Some(log)));
@@ -83,7 +97,7 @@ pub async fn run(
     let ads = Routes::new(xds::Server::new(cache.clone()).into_service());
     let pages = guard(debug.routes().merge(xds_page(cache)), options.debug);
     let scraping = scrape::follow(Arc::clone(&picker), scrape_interval, Arc::clone(&telemetry.scrape));
-    let services = kthena_ext_proc::routes(picker, Arc::clone(&access_log));
+    let services = kthena_ext_proc::routes(picker, Arc::clone(&access_log), otlp.clone());
     let done = tokio::select! {
         () = end.clone() => Ok(()),
         () = publisher.follow(snapshots) => anyhow::bail!("the source of the objects, or of the configuration, ended"),
@@ -93,7 +107,11 @@ pub async fn run(
         done = axum::serve(metrics, telemetry.routes()).into_future() => done.map_err(Into::into),
         done = axum::serve(debug_listener, pages).into_future() => done.map_err(Into::into),
     };
-    tokio::task::spawn_blocking(move || access_log.finish(LAST_LINES)).await?;
+    let finish = move || {
+        access_log.finish(LAST_LINES);
+        otlp.into_iter().for_each(|otlp| otlp.finish(LAST_SPANS));
+    };
+    tokio::task::spawn_blocking(finish).await?;
     done
 }
 
@@ -115,6 +133,12 @@ fn writer(options: &Options, counts: &Arc<Counts>) -> anyhow::Result<Option<Writ
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let start = |(format, output)| Writer::start(format, output, Arc::clone(counts));
     Ok(settings.map(start).transpose()?)
+}
+
+/// The way to the collector.
+fn exporter(collector: &kthena_envoy::Collector) -> anyhow::Result<Arc<Otlp>> {
+    let authorities = collector.tls.as_ref().map(|tls| std::fs::read(&tls.authorities)).transpose()?;
+    Otlp::start(&Collector { url: collector.to_string(), authorities }).map_err(anyhow::Error::msg)
 }
 
 /// `GET /debug/xds`: what Envoy made of the configuration, by type.

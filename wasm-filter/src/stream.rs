@@ -2,8 +2,9 @@
 
 use crate::stats;
 use crate::table::routes;
-use crate::worker::{Waiting, budgets, now, tries};
+use crate::worker::{Waiting, budgets, now, traced, tries};
 use kthena_core::access_log::Facts;
+use kthena_core::gen_ai::span;
 use kthena_core::reply::Refusal;
 use kthena_core::session::{Answer, Forward, Head, Local, Opening, Session};
 use kthena_core::wire;
@@ -50,7 +51,18 @@ impl Stream {
         Self { id, start: Instant::now(), state: State::New, waiting, answer_id: None, watched: false }
     }
 
-    fn reply(&mut self, Local { reply, facts }: Local) -> Action {
+    /// Leaves what the request's span is to say, where there is one.
+    fn note(&self, notes: impl FnOnce() -> span::Notes) {
+        if traced() {
+            for (name, value) in notes() {
+                self.set_property(vec![name], Some(value.as_bytes()));
+            }
+        }
+    }
+
+    fn reply(&mut self, local: Local) -> Action {
+        self.note(|| local.span());
+        let Local { reply, facts } = local;
         if reply.status >= 400 {
             stats::refused();
         }
@@ -88,6 +100,7 @@ impl Stream {
             self.waiting.begin(self.id, patience);
             self.watched = true;
         }
+        self.note(|| forward.span());
         self.state = State::Forwarded { answer: Box::new(forward.answer), begun: false };
         Action::Continue
     }
@@ -101,7 +114,9 @@ impl Stream {
         }
         if given_up {
             stats::given_up();
-            self.state = State::Answered(Box::new(answer.given_up()));
+            let facts = answer.given_up();
+            self.note(|| span::judged(None, false, &facts));
+            self.state = State::Answered(Box::new(facts));
         }
     }
 
@@ -138,6 +153,7 @@ impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let head = Head { headers: self.get_http_request_headers_bytes(), has_body: !end_of_stream };
         self.answer_id = head.answer_id().map(Box::from);
+        self.note(|| head.span());
         let routes = routes();
         for name in head.dropped(&routes) {
             self.remove_http_request_header(name);
@@ -190,6 +206,10 @@ impl HttpContext for Stream {
         // Most often there were none, and nobody asks what came of them.
         let in_vain = retries > 0 && failed(self.get_http_response_header_bytes(":status").unwrap_or_default());
         self.tried(if in_vain { retries } else { 0 });
+        if let State::Forwarded { answer, .. } = &self.state {
+            let status = || self.get_http_response_header_bytes(":status").unwrap_or_default();
+            self.note(|| span::answering(&status(), answer.known()));
+        }
         if let Some(id) = self.answer_id.take()
             && self.get_http_response_header_bytes(wire::ANTHROPIC_REQUEST_ID).is_none()
         {
@@ -220,6 +240,9 @@ impl HttpContext for Stream {
         let State::Forwarded { answer, .. } = &mut self.state else { return Action::Continue };
         if let Some(bytes) = answer.feed(&chunk, end_of_stream, self.start.elapsed()) {
             self.set_http_response_body(0, size, &bytes);
+        }
+        if end_of_stream && let State::Forwarded { answer, .. } = &self.state {
+            self.note(|| span::answered(&answer.facts()));
         }
         Action::Continue
     }

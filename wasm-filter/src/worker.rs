@@ -10,11 +10,17 @@ use std::time::{Duration, Instant};
 thread_local! {
     static START: Instant = Instant::now();
     static BUDGETS: RefCell<Budgets> = RefCell::default();
+    static TRACED: bool = std::env::var_os(wire::TRACING).is_some();
 }
 
 /// Time since this VM's first look at the clock.
 pub(crate) fn now() -> Duration {
     START.with(Instant::elapsed)
+}
+
+/// Whether Envoy makes spans of requests.
+pub(crate) fn traced() -> bool {
+    TRACED.with(|traced| *traced)
 }
 
 /// The budgets, which outlive configurations.

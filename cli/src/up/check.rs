@@ -5,7 +5,7 @@ use super::machine;
 use super::ports::{Addresses, reachable};
 use crate::args::UpOptions;
 use kthena_crds::Duration;
-use kthena_router::local::{Capacity, Compiled, Tls};
+use kthena_router::local::{Capacity, Compiled, Tls, Tracing};
 use kthena_router::source::endpoints::{EngineUrl, distinct};
 use kthena_router::source::{Directory, Snapshot};
 use kthena_router::{configuration, find_wasm};
@@ -20,6 +20,8 @@ pub struct Checked {
     pub manifests: Option<(Directory, Snapshot)>,
     /// The certificate that clients are shown, if they speak HTTPS.
     pub tls: Option<Tls>,
+    /// Whether spans are made, and where they go.
+    pub tracing: Option<Tracing>,
     /// The configuration file.
     pub config: Compiled,
     /// Envoy.
@@ -47,6 +49,7 @@ pub fn check(options: &UpOptions) -> Result<Checked, Vec<String>> {
     errors.of(distinct(&options.endpoints));
     let config = errors.of(configuration::load(options.config.as_deref()));
     let tls = errors.of(options.tls.files());
+    let tracing = errors.of(options.otlp.tracing());
     let wasm = errors.of(find_wasm(options.wasm.clone()));
     let envoy = errors.of(envoy::find(options.envoy.as_deref()));
     let drain_timeout = errors.of(drain_timeout(std::env::var("DRAIN_TIMEOUT").ok()));
@@ -59,11 +62,11 @@ pub fn check(options: &UpOptions) -> Result<Checked, Vec<String>> {
     let addresses = Addresses { listen, metrics, debug, admin }.probe();
     let addresses = addresses.map_err(|lines| errors.0.extend(lines)).ok();
     errors.of(addresses.map_or(Ok(()), |addresses| not_ourselves(&options.endpoints, addresses.listen)));
-    match (config, tls, wasm, envoy, drain_timeout, addresses) {
-        (Some(config), Some(tls), Some(wasm), Some(envoy), Some(drain_timeout), Some(addresses))
+    match (config, tls, tracing, wasm, envoy, drain_timeout, addresses) {
+        (Some(config), Some(tls), Some(tracing), Some(wasm), Some(envoy), Some(drain_timeout), Some(addresses))
             if errors.0.is_empty() =>
         {
-            Ok(Checked { manifests, tls, config, envoy, wasm, addresses, capacity, drain_timeout })
+            Ok(Checked { manifests, tls, tracing, config, envoy, wasm, addresses, capacity, drain_timeout })
         }
         _ => Err(errors.0),
     }
@@ -135,6 +138,7 @@ mod tests {
             admin: any,
             config: None,
             access_log: None,
+            otlp: Default::default(),
             envoy: None,
             envoy_heap: None,
             max_connections: None,

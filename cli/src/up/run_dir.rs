@@ -54,9 +54,9 @@ impl RunDir {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn write_bootstrap(&self, admin: SocketAddr, capacity: Capacity) -> anyhow::Result<PathBuf> {
+    pub fn write_bootstrap(&self, admin: SocketAddr, capacity: Capacity, traced: bool) -> anyhow::Result<PathBuf> {
         let path = self.path().join("envoy.json");
-        let bootstrap = bootstrap("kthena-up", admin, &self.sockets(), capacity);
+        let bootstrap = bootstrap("kthena-up", admin, &self.sockets(), capacity, traced);
         fs::write(&path, bootstrap.to_string()).with_context(|| path.display().to_string())?;
         Ok(path)
     }

@@ -77,7 +77,8 @@ impl Session {
     /// Something cannot be written, or no thread can be had.
     pub fn start(options: &UpOptions, checked: Checked, events: Sender<Event>) -> anyhow::Result<Self> {
         let run_dir = RunDir::new()?;
-        let bootstrap = run_dir.write_bootstrap(checked.addresses.admin, checked.capacity)?;
+        let bootstrap =
+            run_dir.write_bootstrap(checked.addresses.admin, checked.capacity, checked.tracing.is_some())?;
         let mut manifests = options.manifests.clone();
         let fleet = options.simulate.then(|| {
             manifests.push(run_dir.simulated());
@@ -372,6 +373,11 @@ fn router(options: &UpOptions, checked: &Checked, manifests: &[PathBuf], run_dir
     flag("--run-dir", &run_dir.path());
     flag("--wasm", &checked.wasm);
     options.config.iter().for_each(|path| flag("--config", path));
+    if let Some(tracing) = &checked.tracing {
+        flag("--otlp-endpoint", &tracing.collector.to_string());
+        flag("--trace-sampling", &tracing.sampling.percent().to_string());
+        tracing.collector.tls.iter().for_each(|tls| flag("--otlp-ca", &tls.authorities));
+    }
     // Without a word here, the environment is the router's too.
     match options.access_log {
         None => {}

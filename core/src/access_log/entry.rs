@@ -35,6 +35,8 @@ pub struct Entry {
     pub address: Option<SocketAddr>,
     /// `x-request-id`
     pub request_id: String,
+    /// The trace that it is part of, in hexadecimal digits; empty without one.
+    pub trace_id: String,
     /// What the engine answered on the last attempt.
     pub upstream_status: Option<u16>,
     /// Attempts that were made; 0 when none was.

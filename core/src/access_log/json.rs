@@ -25,6 +25,8 @@ struct Line<'a> {
     selected_pod: Option<&'a str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     request_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    trace_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     backend_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,6 +69,7 @@ pub fn json(entry: &Entry) -> String {
         model_server: entry.model_server(),
         selected_pod: entry.pod.as_deref().map(bare),
         request_id: &entry.request_id,
+        trace_id: &entry.trace_id,
         backend_type: bound.map(|bound| bound.backend_type),
         backend_name: bound.map(|bound| bound.backend.as_str()),
         upstream_model: bound.map(|bound| bound.upstream_model.as_str()),

@@ -23,6 +23,7 @@ fn entry() -> Entry {
         pod: Some("default/r1-0".into()),
         address: Some(([10, 0, 0, 2], 8000).into()),
         request_id: "7c1e".into(),
+        trace_id: String::new(),
         upstream_status: Some(200),
         upstream_attempts: 2,
         rationed: false,
@@ -63,6 +64,15 @@ fn a_line_of_text_is_upstreams() {
         "[2026-10-22T15:40:00Z] \"GET /v1/models/x HTTP/2.0\" 404 error=route_not_found:route not found \
          timings=0ms(0+0+0)"
     );
+}
+
+#[test]
+fn a_traced_request_names_its_trace_after_its_own_id() {
+    let traced = Entry { trace_id: "0af7651916cd43dd8448eb211c80319c".into(), ..entry() };
+    let line = text(&traced).to_string();
+    assert!(line.contains(" request_id=7c1e trace_id=0af7651916cd43dd8448eb211c80319c backend_type="), "{line}");
+    let parsed: Value = serde_json::from_str(&json(&traced)).unwrap();
+    assert_eq!(parsed["trace_id"], "0af7651916cd43dd8448eb211c80319c");
 }
 
 #[test]

@@ -44,6 +44,7 @@ impl Display for Line<'_> {
         field(f, "model_server", entry.model_server().unwrap_or_default())?;
         field(f, "selected_pod", bare(entry.pod.as_deref().unwrap_or_default()))?;
         field(f, "request_id", &entry.request_id)?;
+        field(f, "trace_id", &entry.trace_id)?;
         if let Some(bound) = &entry.bound {
             field(f, "backend_type", bound.backend_type)?;
             field(f, "backend_name", &bound.backend)?;

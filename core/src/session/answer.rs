@@ -50,6 +50,11 @@ impl Answer {
         self.facts.rationed = true;
     }
 
+    /// What was known before the answer came.
+    pub fn known(&self) -> &Facts {
+        &self.facts
+    }
+
     /// What is known of a request that was given up on.
     pub fn given_up(&self) -> Facts {
         let refusal = Refusal::TimedOut;

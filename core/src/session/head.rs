@@ -4,6 +4,7 @@ use super::Local;
 use super::models;
 use super::request::{Forward, Session, route};
 use crate::access_log::Facts;
+use crate::gen_ai::{self, span};
 use crate::reply::{Refusal, Shape};
 use crate::routing::Routes;
 use crate::wire;
@@ -62,6 +63,11 @@ impl Head {
     pub fn answer_id(&self) -> Option<&[u8]> {
         let id = self.value(wire::REQUEST_ID);
         (Shape::of_path(&self.path()) == Shape::Anthropic && !id.is_empty()).then_some(id)
+    }
+
+    /// What a span is to say of it.
+    pub fn span(&self) -> span::Notes {
+        span::begun(gen_ai::operation(&self.path()), self.value(":method"))
     }
 
     /// The names of what goes no further, to be removed before anything else: what a client may not send, and what

@@ -3,6 +3,7 @@
 use super::{Answer, Head, Local, Patience, prefix};
 use crate::access_log::Facts;
 use crate::form::{Boundary, FormModel, FormScanner};
+use crate::gen_ai::{self, span};
 use crate::openai::{Model, Rewrite, Scan, Scanner};
 use crate::reply::{Refusal, Shape};
 use crate::routing::{Budgets, Query, Resolution, Routed, Routes};
@@ -61,6 +62,9 @@ pub struct Forward {
     timeout: Duration,
     /// Retries after the first try.
     retries: u32,
+    operation: Option<&'static str>,
+    /// Whether the client asked for a stream.
+    stream: bool,
 }
 
 // === impl Session ===
@@ -153,6 +157,7 @@ impl Session {
                 }
                 forward.rewrite = Rewrite::plan(scan, routed.rewrite, reports_usage_on_request(&path));
                 forward.answer.inject(forward.rewrite.adds_usage());
+                forward.stream = scan.stream;
             }
             // What a form carries is no text that could be counted or hashed.
             Read::Form(Some(FormModel { name, span })) => {
@@ -247,7 +252,14 @@ impl Forward {
             shape,
             timeout,
             retries,
+            operation: gen_ai::operation(&head.path()),
+            stream: false,
         }
+    }
+
+    /// What a span is to say of it.
+    pub fn span(&self) -> span::Notes {
+        span::judged(self.operation, self.stream, self.answer.known())
     }
 
     /// Counts the request in its ModelServer's budget. Where that is spent, only what no engine saw is retried.

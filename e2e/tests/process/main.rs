@@ -46,5 +46,6 @@ mod spine;
 mod startup;
 mod steering;
 mod tls;
+mod tracing;
 mod usage;
 mod xds;

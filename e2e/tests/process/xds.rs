@@ -81,7 +81,8 @@ impl Plane {
     fn envoy(&self) -> Envoy {
         let config = self.directory.path().join("envoy.json");
         let capacity = Capacity { heap: 4 << 30, connections: 10_000 };
-        fs::write(&config, bootstrap("e2e", self.address.at(9901), &self.sockets, capacity).to_string()).unwrap();
+        fs::write(&config, bootstrap("e2e", self.address.at(9901), &self.sockets, capacity, false).to_string())
+            .unwrap();
         let output = Output::default();
         let mut child = spawn(&envoy(), |command| {
             command.arg("-c").arg(&config).args(["--use-dynamic-base-id", "--concurrency", "2", "-l", "error"]);

@@ -5,7 +5,7 @@
 //! The cluster is one of its own on the picker's socket: it is the same process, and clusters do not share
 //! connections, so that a slow reader of logs holds up no pick.
 
-use super::{LOG, duration, uint32};
+use super::{LOG, duration, tracing, uint32};
 use envoy_types::pb::envoy::config::accesslog::v3::{
     AccessLog, AccessLogFilter, AndFilter, HeaderFilter, access_log, access_log_filter::FilterSpecifier,
 };
@@ -25,7 +25,7 @@ pub const FLUSH: Duration = Duration::from_millis(200);
 /// How much of a worker's entries waits, in bytes: some 60 entries of under 1 KiB.
 const BATCH: u32 = 64 << 10;
 
-pub(super) fn logger() -> AccessLog {
+pub(super) fn logger(traced: bool) -> AccessLog {
     let service = grpc_service::EnvoyGrpc { cluster_name: LOG.to_owned(), ..Default::default() };
     let common = CommonGrpcAccessLogConfig {
         log_name: LOG.to_owned(),
@@ -37,6 +37,7 @@ pub(super) fn logger() -> AccessLog {
         buffer_flush_interval: duration(FLUSH),
         buffer_size_bytes: uint32(BATCH),
         filter_state_objects_to_log: vec![wire::FACTS_IN_ENVOY.to_owned()],
+        custom_tags: traced.then(|| tracing::tag(wire::TRACE_ID, "%TRACE_ID%".to_owned())).into_iter().collect(),
         ..Default::default()
     };
     let config = HttpGrpcAccessLogConfig { common_config: Some(common), ..Default::default() };

@@ -31,7 +31,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
-const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+pub(super) const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 /// uvicorn closes idle connections after 5 s; a pooled one must not be reused as it goes.
 const ENGINE_IDLE: Duration = Duration::from_secs(4);
@@ -150,7 +150,9 @@ fn filter(name: &str, typed_config: Any) -> HttpFilter {
     }
 }
 
-fn http_options(protocol: http_protocol_options::explicit_http_config::ProtocolConfig) -> HttpProtocolOptions {
+pub(super) fn http_options(
+    protocol: http_protocol_options::explicit_http_config::ProtocolConfig,
+) -> HttpProtocolOptions {
     let explicit = http_protocol_options::ExplicitHttpConfig { protocol_config: Some(protocol) };
     HttpProtocolOptions {
         upstream_protocol_options: Some(http_protocol_options::UpstreamProtocolOptions::ExplicitHttpConfig(explicit)),

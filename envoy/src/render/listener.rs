@@ -1,7 +1,8 @@
 //! LDS: a listener for clients.
 
-use super::{NAME, access_log, ads, duration, filters, replies, secret, socket_address, uint32};
+use super::{NAME, access_log, ads, duration, filters, replies, secret, socket_address, tracing, uint32};
 use crate::data_plane::Listener as Described;
+use crate::tracing::Tracing;
 use crate::xds::Resource;
 use envoy_types::pb::envoy::config::core::v3::{Http2ProtocolOptions, HttpProtocolOptions};
 use envoy_types::pb::envoy::config::listener::v3::{Filter, FilterChain, Listener, filter};
@@ -32,7 +33,7 @@ const STREAMS: u32 = 1000;
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 8 << 20;
 
-pub(super) fn render(listener: &Described) -> Resource {
+pub(super) fn render(listener: &Described, traced: Option<&Tracing>) -> Resource {
     let manager = HttpConnectionManager {
         stat_prefix: listener.name.clone(),
         route_specifier: Some(RouteSpecifier::Rds(Rds {
@@ -41,13 +42,15 @@ pub(super) fn render(listener: &Described) -> Resource {
         })),
         http_filters: filters::chain(),
         local_reply_config: Some(replies::config()),
-        access_log: vec![access_log::logger()],
+        access_log: vec![access_log::logger(traced.is_some())],
         use_remote_address: Some(BoolValue { value: true }),
         normalize_path: Some(BoolValue { value: true }),
         merge_slashes: true,
         // A client's own id is what it will look for in the logs, and what engines name their answers by.
         preserve_external_request_id: true,
         always_set_request_id_in_response: true,
+        request_id_extension: traced.map(|_| tracing::request_ids()),
+        tracing: traced.map(tracing::of_requests),
         // Of what has no route yet: every route has its own.
         stream_idle_timeout: duration(DEFAULT_STREAM_IDLE_TIMEOUT),
         request_headers_timeout: duration(listener.patience.headers),
@@ -97,7 +100,8 @@ mod tests {
     fn reuse_port(exclusive: bool) -> Option<bool> {
         let address = SocketAddr::from(([127, 0, 0, 1], 8080));
         let patience = Default::default();
-        let rendered = render(&Described { name: "it".to_owned(), address, exclusive, tls: None, patience });
+        let described = Described { name: "it".to_owned(), address, exclusive, tls: None, patience };
+        let rendered = render(&described, None);
         let listener: Listener = Message::decode(rendered.body.value.as_slice()).unwrap();
         listener.enable_reuse_port.map(|shared| shared.value)
     }

@@ -2,6 +2,7 @@
 
 use super::filters::EXT_PROC;
 use super::{ENGINES, NAME, PICKER, duration, uint32};
+use crate::data_plane::DataPlane;
 use crate::xds::Resource;
 use envoy_types::pb::envoy::config::core::v3::{DataSource, HeaderValue, HeaderValueOption, data_source};
 use envoy_types::pb::envoy::config::route::v3::{
@@ -29,20 +30,17 @@ const SELECTIONS: i64 = 10;
 /// Answers that are tried elsewhere: every 5xx but 501, which the next engine would give as well.
 const FAILURES: [Range<i64>; 2] = [500..501, 502..600];
 
-/// `idle` is how long a request may be silent. It stands here and not with the listener, whose every change would drain
-/// its connections.
-pub(super) fn render(
-    classes: &[BackoffClass],
-    max_request_body_bytes: u64,
-    idle: Duration,
-    endpoint_header: bool,
-) -> Resource {
+/// How long a request may be silent stands here and not with the listener, whose every change would drain its
+/// connections.
+pub(super) fn render(data_plane: &DataPlane) -> Resource {
+    let DataPlane { routes: classes, stream_idle_timeout: idle, endpoint_header, .. } = data_plane;
+    let max_request_body_bytes = data_plane.table.max_request_body_bytes;
     let mut routes = vec![healthz(), readyz()];
     // What the filter has not seen through yet has no class: its body is buffered under the last route.
     let classes = classes.iter().copied().map(Some).chain([None]);
     let says_endpoint: Vec<_> = endpoint_header.then(endpoint).into_iter().collect();
     routes
-        .extend(classes.map(|class| Route { response_headers_to_add: says_endpoint.clone(), ..engines(class, idle) }));
+        .extend(classes.map(|class| Route { response_headers_to_add: says_endpoint.clone(), ..engines(class, *idle) }));
     (
         NAME,
         RouteConfiguration {

@@ -6,13 +6,16 @@ use envoy_types::pb::envoy::config::core::v3::{
     AsyncDataSource, DataSource, TypedExtensionConfig, async_data_source, data_source,
 };
 use envoy_types::pb::envoy::extensions::filters::http::wasm::v3::Wasm;
-use envoy_types::pb::envoy::extensions::wasm::v3::{FailurePolicy, PluginConfig, VmConfig, plugin_config};
+use envoy_types::pb::envoy::extensions::wasm::v3::{
+    EnvironmentVariables, FailurePolicy, PluginConfig, VmConfig, plugin_config,
+};
 use envoy_types::pb::google::protobuf::{BoolValue, BytesValue};
 use envoy_types::util::pack_any;
 use kthena_core::routing::Table;
+use kthena_core::wire;
 use std::path::Path;
 
-pub(super) fn render(table: &Table, wasm: &Path) -> Result<Resource, String> {
+pub(super) fn render(table: &Table, wasm: &Path, traced: bool) -> Result<Resource, String> {
     let bytes = table.encode().map_err(|error| format!("routing table: {error}"))?;
     let module = DataSource {
         specifier: Some(data_source::Specifier::Filename(wasm.display().to_string())),
@@ -31,6 +34,10 @@ pub(super) fn render(table: &Table, wasm: &Path) -> Result<Resource, String> {
             vm_id: NAME.to_owned(),
             runtime: "envoy.wasm.runtime.v8".to_owned(),
             code: Some(AsyncDataSource { specifier: Some(async_data_source::Specifier::Local(module)) }),
+            environment_variables: traced.then(|| EnvironmentVariables {
+                key_values: [(wire::TRACING.to_owned(), "1".to_owned())].into(),
+                ..Default::default()
+            }),
             ..Default::default()
         })),
         ..Default::default()

@@ -41,6 +41,27 @@ fn the_shape_is_constant() {
 }
 
 #[test]
+fn where_spans_are_made_there_is_a_cluster_for_their_collector_and_the_filter_hears_of_it() {
+    let tls = Some(crate::CollectorTls { authorities: "/ca.pem".into() });
+    let collector = crate::Collector { host: "otel.example".to_owned(), port: 4317, tls };
+    let tracing = Some(crate::Tracing { collector, sampling: "2.5".parse().unwrap() });
+    let settings = Settings { tracing, ..Settings::default() };
+    let data_plane = compile(&Resources::default(), &settings);
+    let snapshot = Renderer::new(wiring()).render(&data_plane).unwrap();
+    assert_eq!(data_plane.clusters, [ENGINES, PICKER, LOG, OTLP]);
+    assert_eq!(names::<Cluster>(&snapshot), data_plane.clusters);
+    let of_type = |url: String| snapshot.types().find(|(known, _)| **known == url).unwrap().1.to_vec();
+    let has = |resource: &Resource, word: &str| {
+        resource.body.value.windows(word.len()).any(|window| window == word.as_bytes())
+    };
+    let cluster = of_type(Cluster::type_url()).pop().unwrap();
+    assert!(has(&cluster, "otel.example") && has(&cluster, "/ca.pem"));
+    let listener = &of_type(Listener::type_url())[0];
+    assert!(has(listener, "%FILTER_STATE(wasm.gen_ai.request.model:PLAIN)%") && has(listener, "%TRACE_ID%"));
+    assert!(has(&of_type(TypedExtensionConfig::type_url())[0], "KTHENA_TRACING"));
+}
+
+#[test]
 fn every_type_that_is_rendered_is_served() {
     let data_plane = compile(&Resources::default(), &Settings::default());
     let snapshot = Renderer::new(wiring()).render(&data_plane).unwrap();
@@ -80,12 +101,7 @@ fn only_answers_of_engines_name_an_endpoint_and_only_where_the_settings_say_so()
         let settings = Settings { endpoint_header: on, ..Settings::default() };
         let table: RouteConfiguration = {
             let data_plane = compile(&Resources::default(), &settings);
-            unpack(&routes::render(
-                &data_plane.routes,
-                1000,
-                data_plane.stream_idle_timeout,
-                data_plane.endpoint_header,
-            ))
+            unpack(&routes::render(&data_plane))
         };
         for route in &table.virtual_hosts[0].routes {
             let named = |option: &HeaderValueOption| option.header.as_ref().unwrap().key == "x-kthena-endpoint";
@@ -117,7 +133,8 @@ fn an_endpoint_carries_every_model_server_it_belongs_to() {
 #[test]
 fn every_back_off_class_has_its_route_before_the_one_that_takes_the_rest() {
     let idle = std::time::Duration::from_secs(7);
-    let table: RouteConfiguration = unpack(&routes::render(&BackoffClass::ALL, 1000, idle, false));
+    let settings = Settings { max_request_body_bytes: 1000, stream_idle_timeout: idle, ..Settings::default() };
+    let table: RouteConfiguration = unpack(&routes::render(&compile(&Resources::default(), &settings)));
     let host = &table.virtual_hosts[0];
     assert_eq!(host.request_body_buffer_limit.as_ref().unwrap().value, 1000 + (1 << 20));
     let engines: Vec<_> = host

@@ -42,6 +42,7 @@ pub(super) fn entry(from: HttpAccessLogEntry, pod: impl FnOnce(SocketAddr) -> Op
         address: upstream,
         pod: upstream.and_then(pod).map(|pod| pod.to_string()),
         request_id: from.request.as_ref().map(|request| cut(&request.request_id)).unwrap_or_default(),
+        trace_id: common.and_then(trace_id).unwrap_or_default(),
         upstream_status: upstream_status(&from),
         // Without a host there was no attempt, though Envoy had begun to count.
         upstream_attempts: if upstream.is_some() { attempts } else { 0 },
@@ -61,6 +62,12 @@ fn facts(common: &AccessLogCommon) -> Option<Result<Facts, ()>> {
     let any = common.filter_state_objects.get(wire::FACTS_IN_ENVOY)?;
     let bytes = BytesValue::decode(any.value.as_slice()).map_err(drop);
     Some(bytes.and_then(|bytes| Facts::decode(&bytes.value).map_err(drop)))
+}
+
+/// The trace that the request was part of; `None` without one.
+fn trace_id(common: &AccessLogCommon) -> Option<String> {
+    let id = common.custom_tags.get(wire::TRACE_ID)?;
+    id.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| cut(id))
 }
 
 /// Envoy's points in time as durations that add up.

@@ -42,28 +42,31 @@ const ERROR_TYPES: [&str; 17] = [
     "upstream_transport",
 ];
 
+/// The value of `error_type` when it did not.
+const SUCCESS: &str = "successful_request";
+
 const BACKEND_TYPES: [&str; 3] = ["external_provider", "inference_pool", "model_server"];
 /// The request ended before it was bound to a destination.
 const UNRESOLVED: &str = "unresolved";
 
 /// What most families are told apart by.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Labels<'a> {
-    pub(super) model: &'a str,
+pub(crate) struct Labels<'a> {
+    pub(crate) model: &'a str,
     pub(super) path: &'static str,
     pub(super) status: &'a str,
-    pub(super) error: &'static str,
+    pub(crate) error: &'static str,
     pub(super) route: &'a str,
     pub(super) backend_type: &'static str,
-    pub(super) backend: &'a str,
-    pub(super) upstream_model: &'a str,
+    pub(crate) backend: &'a str,
+    pub(crate) upstream_model: &'a str,
 }
 
 // === impl Labels ===
 
 impl<'a> Labels<'a> {
     /// The labels of a request; `status` is [`status`] of its status.
-    pub(super) fn of(entry: &'a Entry, status: &'a str) -> Self {
+    pub(crate) fn of(entry: &'a Entry, status: &'a str) -> Self {
         let bound = entry.bound.as_ref();
         let backend_type = bound.and_then(|bound| BACKEND_TYPES.into_iter().find(|known| *known == bound.backend_type));
         Self {
@@ -76,6 +79,11 @@ impl<'a> Labels<'a> {
             backend: bound.map_or(NONE, |bound| &bound.backend),
             upstream_model: bound.map_or(NONE, |bound| &bound.upstream_model),
         }
+    }
+
+    /// Whether the request failed.
+    pub(crate) fn failed(&self) -> bool {
+        self.error != SUCCESS
     }
 }
 
@@ -104,7 +112,7 @@ fn error_type(entry: &Entry) -> &'static str {
         Some("model_route_matching") => "route_not_found",
         Some("input_rate_limit" | "output_rate_limit") => "rate_limit",
         Some(kind) => known(kind).unwrap_or("request_failed"),
-        None if (100..400).contains(&entry.status) => "successful_request",
+        None if (100..400).contains(&entry.status) => SUCCESS,
         None => "request_failed",
     }
 }

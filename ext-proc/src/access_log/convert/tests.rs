@@ -89,6 +89,7 @@ fn an_entry_says_who_served_after_how_many_attempts_and_where_the_time_went() {
         address: Some(([10, 0, 0, 2], 8000).into()),
         pod: Some("default/small-1".into()),
         request_id: "id".into(),
+        trace_id: String::new(),
         upstream_status: Some(200),
         upstream_attempts: 2,
         rationed: false,
@@ -229,5 +230,15 @@ fn an_error_that_a_stream_told_is_a_failure_whatever_ended_it() {
             let failure = entry(from, pods).0.failure.unwrap();
             assert_eq!((failure.kind, failure.message.as_str()), (kind, message), "left early: {gone}");
         }
+    }
+}
+
+#[test]
+fn the_trace_is_named_where_envoy_names_one_and_nothing_else_passes_for_one() {
+    for (tag, id) in [(Some("0af7"), "0af7"), (Some(""), ""), (Some("-"), ""), (Some("a b=c"), ""), (None, "")] {
+        let mut from = retried(&served().encode());
+        let tags = tag.map(|tag| (wire::TRACE_ID.to_owned(), tag.to_owned()));
+        from.common_properties.as_mut().unwrap().custom_tags = tags.into_iter().collect();
+        assert_eq!(entry(from, pods).0.trace_id, id, "{tag:?}");
     }
 }
