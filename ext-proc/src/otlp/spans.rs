@@ -95,7 +95,7 @@ fn attributes(request: &Request<'_>, profile: String, picked: Option<&Picked>) -
         attributes.push(KeyValue::new("kthena.pick.candidates", 0));
         return attributes;
     };
-    let dropped = decision.verdicts.iter().filter(|verdict| verdict.dropped_by.is_some()).count();
+    let dropped = decision.verdicts().filter(|verdict| verdict.dropped_by.is_some()).count();
     let mut addresses = decision.addresses();
     attributes.extend(addresses.next().map(|first| KeyValue::new("kthena.pick.endpoint", first.to_string())));
     attributes.extend([
