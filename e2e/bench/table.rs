@@ -13,11 +13,13 @@ pub fn table(lines: &[Line]) -> String {
 /// One of them.
 pub fn line(line: &Line) -> String {
     let nothing = || "–".to_owned();
-    let figure = |spread: Option<Spread>| spread.map_or_else(nothing, |spread| format!("{spread} {}", line.unit));
+    let figure =
+        |spread: Option<Spread>| spread.map_or_else(nothing, |spread| with_unit(&spread.to_string(), line.unit));
     let ratio = |ratio: f64| format!("{ratio:.2}x");
     let published = |at: usize| line.published.map_or_else(nothing, |both| format!("{}x", both[at]));
     let target = line.target.zip(line.met()).map_or_else(nothing, |(target, met)| {
-        let target = if line.ratio.is_some() { format!("{target}x") } else { format!("{target} {}", line.unit) };
+        let target =
+            if line.ratio.is_some() { format!("{target}x") } else { with_unit(&target.to_string(), line.unit) };
         format!("≤ {target}: {}", if met { "met" } else { "**missed**" })
     });
     let mut notes: Vec<String> = Some(line.note.clone()).into_iter().filter(|note| !note.is_empty()).collect();
@@ -39,6 +41,10 @@ pub fn line(line: &Line) -> String {
         published(1),
         notes.join("; ")
     )
+}
+
+fn with_unit(figure: &str, unit: &str) -> String {
+    if unit.is_empty() { figure.to_owned() } else { format!("{figure} {unit}") }
 }
 
 #[cfg(test)]

@@ -117,7 +117,7 @@ fn own(accounts: impl Iterator<Item = Account>, of: i32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use procfs::FromBufRead;
+    use procfs::FromBufReadSI;
 
     #[test]
     fn what_a_process_used_is_what_its_threads_did_since_and_new_ones_count_whole() {
@@ -143,7 +143,7 @@ mod tests {
         let text = "cpu  2357359 3063294 453229 1304864 19338 7 31246 15351 0 0\n\
                     cpu0 1178022 1533704 224739 652235 10958 0 15039 7617 0 0\n\
                     intr 0\nctxt 1\nbtime 1795254251\nprocesses 1\nprocs_running 1\nprocs_blocked 0\n";
-        let stats = KernelStats::from_buf_read(text.as_bytes(), &procfs::current_system_info()).unwrap();
+        let stats = KernelStats::from_buf_read(text.as_bytes(), procfs::current_system_info()).unwrap();
         assert_eq!(idle(&stats), 1_304_864 + 19_338 + 7 + 31_246);
         assert_eq!(stats.cpu_time.len(), 1);
     }

@@ -50,10 +50,24 @@ struct Counters {
     streams: AtomicU64,
 }
 
+/// One of them.
+#[derive(Debug)]
+struct Engine {
+    counters: Arc<Counters>,
+    /// Its own streams that go on: what it says that it runs.
+    running: AtomicU64,
+    pace: Duration,
+    /// Its page of metrics around the number of requests that it runs.
+    metrics: [Bytes; 2],
+}
+
 /// A stream that goes on, for as long as it lives.
-struct Going(Arc<Counters>);
+struct Going(Arc<Engine>);
 
 const PORT: u16 = 8000;
+
+/// A number that stands nowhere else on a page of metrics.
+const RUNNING: u32 = 918_273;
 
 /// Where [`Counts`] are.
 const COUNTS: &str = "/counts";
@@ -120,7 +134,9 @@ impl Drop for Engines {
 /// An address cannot be listened at.
 pub async fn serve(count: usize, pace: Duration) -> anyhow::Result<()> {
     let counters = Arc::new(Counters::default());
-    let metrics = Bytes::from(page::vllm(3, 1));
+    let page = page::vllm(RUNNING, 0);
+    let (before, after) = page.split_once(&RUNNING.to_string()).context("a page with a number on it")?;
+    let metrics = [before, after].map(|part| Bytes::from(part.to_owned()));
     let mut claims = Vec::new();
     for _ in 0..count {
         let claim = Loopback::claim(&[PORT]);
@@ -128,14 +144,15 @@ pub async fn serve(count: usize, pace: Duration) -> anyhow::Result<()> {
         println!("{}", claim.ip());
         claims.push(claim);
         let (counters, metrics) = (Arc::clone(&counters), metrics.clone());
+        let engine = Arc::new(Engine { counters, running: AtomicU64::new(0), pace, metrics });
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
                 // Chunks go out one by one.
                 let _ = connection.set_nodelay(true);
-                let (counters, metrics) = (Arc::clone(&counters), metrics.clone());
+                let engine = Arc::clone(&engine);
                 let answer = service_fn(move |request| {
-                    let (counters, metrics) = (Arc::clone(&counters), metrics.clone());
-                    async move { Ok::<_, Infallible>(answer(request, pace, counters, metrics).await) }
+                    let engine = Arc::clone(&engine);
+                    async move { Ok::<_, Infallible>(answer(request, engine).await) }
                 });
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(connection), answer));
             }
@@ -146,19 +163,20 @@ pub async fn serve(count: usize, pace: Duration) -> anyhow::Result<()> {
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-async fn answer(request: Request<Incoming>, pace: Duration, counters: Arc<Counters>, metrics: Bytes) -> Response<Body> {
+async fn answer(request: Request<Incoming>, engine: Arc<Engine>) -> Response<Body> {
     match request.uri().path() {
-        "/metrics" => whole("text/plain", metrics),
+        "/metrics" => whole("text/plain", engine.metrics()),
         "/v1/models" => whole("application/json", Bytes::from_static(br#"{"object":"list","data":[{"id":"m"}]}"#)),
         COUNTS => {
+            let counters = &engine.counters;
             let all = [&counters.requests, &counters.chunks, &counters.streams].map(|count| count.load(Relaxed));
             whole("text/plain", all.map(|count| count.to_string()).join(" ").into())
         }
-        _ => chat(request, pace, counters).await,
+        _ => chat(request, engine).await,
     }
 }
 
-async fn chat(request: Request<Incoming>, pace: Duration, counters: Arc<Counters>) -> Response<Body> {
+async fn chat(request: Request<Incoming>, engine: Arc<Engine>) -> Response<Body> {
     let length = request.headers().get("content-length").and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let mut body = request.into_body();
     if length.is_some_and(|length| length > READ) {
@@ -167,10 +185,10 @@ async fn chat(request: Request<Incoming>, pace: Duration, counters: Arc<Counters
         let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         if body["stream"] == true {
-            return stream(body["max_tokens"].as_u64().unwrap_or(TOKENS), pace, counters);
+            return stream(body["max_tokens"].as_u64().unwrap_or(TOKENS), engine);
         }
     }
-    counters.requests.fetch_add(1, Relaxed);
+    engine.counters.requests.fetch_add(1, Relaxed);
     whole("application/json", Bytes::from_static(ANSWER.as_bytes()))
 }
 
@@ -181,15 +199,17 @@ fn whole(kind: &'static str, body: Bytes) -> Response<Body> {
 }
 
 /// Streams begin at odd moments, so that their chunks do not come all at once.
-fn stream(tokens: u64, pace: Duration, counters: Arc<Counters>) -> Response<Body> {
-    counters.streams.fetch_add(1, Relaxed);
+fn stream(tokens: u64, engine: Arc<Engine>) -> Response<Body> {
+    engine.counters.streams.fetch_add(1, Relaxed);
+    engine.running.fetch_add(1, Relaxed);
+    let pace = engine.pace;
     let begin = Instant::now() + pace.mul_f64(fastrand::f64());
-    let chunks = unfold((Going(counters), 0, begin), move |(going, sent, due)| async move {
+    let chunks = unfold((Going(engine), 0, begin), move |(going, sent, due)| async move {
         if sent > tokens {
             return None;
         }
         sleep_until(due).await;
-        going.0.chunks.fetch_add(1, Relaxed);
+        going.0.counters.chunks.fetch_add(1, Relaxed);
         let chunk = Bytes::from_static(if sent == tokens { LAST } else { CHUNK }.as_bytes());
         Some((Ok(Frame::data(chunk)), (going, sent + 1, due + pace)))
     });
@@ -198,10 +218,21 @@ fn stream(tokens: u64, pace: Duration, counters: Arc<Counters>) -> Response<Body
     answer
 }
 
+// === impl Engine ===
+
+impl Engine {
+    fn metrics(&self) -> Bytes {
+        let [before, after] = &self.metrics;
+        let running = self.running.load(Relaxed).to_string();
+        [before.as_ref(), running.as_bytes(), after.as_ref()].concat().into()
+    }
+}
+
 // === impl Going ===
 
 impl Drop for Going {
     fn drop(&mut self) {
-        self.0.streams.fetch_sub(1, Relaxed);
+        self.0.counters.streams.fetch_sub(1, Relaxed);
+        self.0.running.fetch_sub(1, Relaxed);
     }
 }

@@ -1,7 +1,7 @@
 //! From an edit in the directory to a request that sees it.
 
 use crate::bench::many::{FIRST, LARGE, Many, SPLIT};
-use crate::bench::{Engines, Line, Machine, Plan, Spread, percentile, pod};
+use crate::bench::{Engines, Line, Machine, Plan, Spread, Used, percentile, pod};
 use crate::until::{READY, within};
 use crate::{DEADLINE, Pod, manifests};
 use std::fs;
@@ -40,11 +40,14 @@ async fn of(plan: &Plan, engines: &Engines, many: Many, targets: [Option<f64>; 2
         };
         samples.push(plan.take(one, |sample| sample.others).await?);
     }
+    let router = Spread::of(samples.iter().map(|sample| sample.router));
+    let note = router.map(|router| format!("the router works {router} ms for each")).unwrap_or_default();
     let line = |name: &str, of: fn(&Sample) -> f64, target| Line {
         name: format!("{name} of an edit until a request sees it, {} routes in {} files", many.routes, many.files),
         unit: "ms",
         ours: Spread::of(samples.iter().map(of)),
         target,
+        note: note.clone(),
         company: samples.iter().map(|sample| sample.others).fold(0.0, f64::max),
         ..Line::default()
     };
@@ -69,11 +72,14 @@ pub async fn started(engines: &Engines, many: Many) -> Pod {
 struct Sample {
     p50: f64,
     p99: f64,
+    /// Processor time of an edit, the client's requests to Envoy aside.
+    router: f64,
     others: f64,
 }
 
 async fn sample(pod: &Pod, name: &str, edits: usize) -> anyhow::Result<Sample> {
     let (client, before, mut took) = (pod.client(), Machine::now()?, Vec::new());
+    let used = Used::of(pod.router())?;
     for edit in 0..edits {
         sleep(PAUSE.mul_f64(fastrand::f64())).await;
         let model = format!("{name}-{edit}");
@@ -88,7 +94,8 @@ async fn sample(pod: &Pod, name: &str, edits: usize) -> anyhow::Result<Sample> {
     let others = Machine::now()?.others_since(&before);
     let [p50, p99] = [0.5, 0.99].map(|share| percentile(&mut took, share).unwrap_or(f64::NAN));
     eprintln!("    p50 {p50:.1} ms, p99 {p99:.1} ms, others {others:.2}");
-    Ok(Sample { p50, p99, others })
+    let router = Used::of(pod.router())?.since(&used).as_secs_f64() * 1e3 / edits as f64;
+    Ok(Sample { p50, p99, router, others })
 }
 
 /// As editors do: a whole file, renamed into its place.

@@ -1,7 +1,7 @@
 //! What is resident: with a large configuration, under edits, and of clients that are there.
 
 use super::edits::{started, write};
-use crate::bench::many::{FIRST, LARGE};
+use crate::bench::many::LARGE;
 use crate::bench::{Chat, Engines, Line, Machine, Plan, Spread, bodies};
 use crate::chaos::memory;
 use crate::{Pod, manifests, until};
@@ -16,7 +16,7 @@ const STREAMS: usize = 1000;
 /// Their chunks are no part of this.
 const SLOWLY: Duration = Duration::from_secs(1);
 const TOKENS: u32 = 100_000;
-const PROMPT: Chat = Chat { bytes: 2000, count: 64 };
+const PROMPT: Chat = Chat { bytes: 2000, count: 10 };
 
 /// Ten a second.
 const EDIT: Duration = Duration::from_millis(100);
@@ -24,6 +24,8 @@ const EDIT: Duration = Duration::from_millis(100);
 /// Clients that are there and ask nothing.
 const IDLE: usize = 10_000;
 const PING: &str = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+
+const OK: &str = "HTTP/1.1 200";
 
 /// Connections that are opened at a time.
 const AT_A_TIME: usize = 100;
@@ -40,8 +42,10 @@ pub async fn measure(plan: &Plan) -> anyhow::Result<Vec<Line>> {
     let pod = started(&engines, LARGE).await;
     let before = Machine::now()?;
     let large = Resident::of(&pod)?;
-    let bodies = bodies(PROMPT, FIRST, Some(TOKENS));
-    let requests = bodies.iter().map(|body| chat(body)).collect::<Vec<_>>();
+    // To all pods alike.
+    let models = 0..LARGE.pods;
+    let requests = models.flat_map(|model| bodies(PROMPT, &format!("model-{model}"), Some(TOKENS)));
+    let requests = requests.map(|body| chat(&body)).collect::<Vec<_>>();
 
     let idle = if plan.quick { IDLE / 10 } else { IDLE };
     let held = open(pod.address(), idle, &[PING.to_owned()], "ok").await?;
@@ -125,8 +129,14 @@ async fn ask(address: SocketAddr, request: &str, begun: &str) -> anyhow::Result<
     let mut connection = TcpStream::connect(address).await?;
     connection.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
-    while !String::from_utf8_lossy(&answer).contains(begun) {
-        anyhow::ensure!(connection.read_buf(&mut answer).await? > 0, "{}", String::from_utf8_lossy(&answer));
+    loop {
+        let read = connection.read_buf(&mut answer).await?;
+        let said = String::from_utf8_lossy(&answer);
+        let refused = said.len() >= OK.len() && !said.starts_with(OK);
+        anyhow::ensure!(read > 0 && !refused, "refused: {said}");
+        if said.contains(begun) {
+            break;
+        }
     }
     Ok(connection)
 }
