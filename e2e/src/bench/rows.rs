@@ -37,8 +37,8 @@ enum Kind {
 /// All, in the table's order.
 pub const ROWS: &[Row] = &[
     Row { name: "small", about: "processor time for a chat of 200 bytes", kind: Kind::Requests(requests::SMALL) },
-    Row { name: "20 KB", about: "processor time for a chat of 20 KB", kind: Kind::Requests(requests::MEDIUM) },
-    Row { name: "220 KB", about: "processor time for a chat of 220 KB", kind: Kind::Requests(requests::LARGE) },
+    Row { name: "medium", about: "processor time for a chat of 20 KB", kind: Kind::Requests(requests::MEDIUM) },
+    Row { name: "large", about: "processor time for a chat of 220 KB", kind: Kind::Requests(requests::LARGE) },
     Row { name: "chunk", about: "processor time for a chunk of a stream", kind: Kind::Chunks },
     Row { name: "latency", about: "how long clients wait at a modest rate", kind: Kind::Latency },
     Row { name: "sustained", about: "75 s of load against its first 4 s", kind: Kind::Sustained },
