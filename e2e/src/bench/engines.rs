@@ -92,14 +92,16 @@ impl Engines {
     /// # Errors
     /// They do not start.
     pub fn start(program: &Path, count: usize, pace: Duration) -> anyhow::Result<Self> {
-        let mut process = spawn(program, |command| {
+        let process = spawn(program, |command| {
             command.arg("engines").arg(count.to_string()).arg(pace.as_millis().to_string());
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         });
-        let lines = BufReader::new(process.stdout.take().context("a pipe")?).lines();
-        let addresses: Vec<String> = lines.take(count).collect::<Result<_, _>>()?;
-        anyhow::ensure!(addresses.len() == count, "the engines ended at their start");
-        Ok(Self { process, addresses })
+        // Dropping it ends the process, also on an error.
+        let mut engines = Self { process, addresses: Vec::new() };
+        let lines = BufReader::new(engines.process.stdout.take().context("a pipe")?).lines();
+        engines.addresses = lines.take(count).collect::<Result<_, _>>()?;
+        anyhow::ensure!(engines.addresses.len() == count, "the engines ended at their start");
+        Ok(engines)
     }
 
     /// Their addresses, each without the port.
