@@ -19,8 +19,9 @@ endif
 # Lays the filter beside the binaries, where they look for it by default; atomically, as they may be running.
 beside = cp $(wasm) $(target)/$(1)/.kthena_wasm_filter.new && mv $(target)/$(1)/.kthena_wasm_filter.new $(target)/$(1)/$(notdir $(wasm))
 
-.PHONY: help build wasm envoy chromium clients promtool demo test quality chaos e2e-vllm boards boards-current boards-pictures alerts check \
-  alone debug fuzz bless bench-decision clean tools-present
+.PHONY: help build wasm envoy chromium clients promtool demo test quality chaos e2e-vllm boards boards-current boards-pictures alerts check alone \
+  debug fuzz bless bench bench-quick \
+  bench-decision clean tools-present
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -117,6 +118,16 @@ fuzz: tools-present ## Fuzz the parsers (see tools/fuzz for its options)
 bless: tools-present ## Rewrite golden and generated files from what the code says now; review the diff
 	@echo "==> $@: golden and generated files"
 	@UPDATE_GOLDEN=1 cargo test -p kthena-crds -p kthena-envoy -p kthena-ext-proc
+
+bench: envoy build ## Measure the data plane beside a plain Envoy; writes the table of docs/performance.md (half an hour, on a quiet machine)
+	@echo "==> $@: processor time, latency, memory, starts and edits (BENCH='--only NAME', '--quick')"
+	@tools/oha >/dev/null
+	@KTHENA_ENVOY="$$(tools/envoy)"; export KTHENA_ENVOY; cargo run $(locked) --release -p kthena-e2e --bin kthena-bench -- $(BENCH)
+
+bench-quick: envoy build ## The same in a few minutes, with short samples; prints, and writes nothing
+	@echo "==> $@: short samples (BENCH='--only NAME')"
+	@tools/oha >/dev/null
+	@KTHENA_ENVOY="$$(tools/envoy)"; export KTHENA_ENVOY; cargo run $(locked) --release -p kthena-e2e --bin kthena-bench -- --quick $(BENCH)
 
 bench-decision: tools-present ## Count the instructions of a decision's parts (needs valgrind)
 	@echo "==> $@: instructions, by callgrind"

@@ -1,13 +1,12 @@
 //! `make chaos`: breaks one thing a line under load, and says in one table what became of the requests.
 
-mod page;
 mod picture;
 mod table;
 mod verdict;
 
 use clap::Parser;
 use kthena_e2e::chaos::{LINES, Line, MEMORY, Row, Spec, Word, run};
-use page::replace_generated;
+use kthena_e2e::replace_generated;
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -113,7 +112,7 @@ impl Arguments {
             text += &format!("\n![Memory of Envoy and of the router over time](img/{PICTURE})\n");
         }
         let page = fs::read_to_string(&self.page)?;
-        fs::write(&self.page, replace_generated(&page, text.trim_end())?)?;
+        fs::write(&self.page, replace_generated(&page, "chaos", text.trim_end())?)?;
         println!("wrote {}", self.page.display());
         Ok(())
     }

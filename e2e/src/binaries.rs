@@ -70,7 +70,7 @@ pub fn python_with_clients() -> PathBuf {
     fetched("tools/clients")
 }
 
-fn fetched(tool: &str) -> PathBuf {
+pub(crate) fn fetched(tool: &str) -> PathBuf {
     let output = Command::new(repository().join(tool)).output().expect("a tool of ours can be started");
     assert!(output.status.success(), "{tool}: {}", String::from_utf8_lossy(&output.stderr));
     let stdout = String::from_utf8(output.stdout).expect("a path in UTF-8");

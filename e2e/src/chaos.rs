@@ -17,4 +17,5 @@ pub use line::{CALM, LINES, Line, MEMORY};
 pub use load::Spec;
 pub use memory::{Memory, Sample};
 pub use run::{Row, Word, run};
+pub(crate) use stage::memory;
 pub use tally::{Outcome, Tally};
