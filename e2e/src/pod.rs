@@ -65,7 +65,8 @@ impl Pod {
         let address = Loopback::claim(&[8080, 9090, 15000, 9901]);
         let sockets = Sockets::in_directory(directory.path());
         let config = directory.path().join("envoy.json");
-        fs::write(&config, bootstrap("pod", address.at(9901), &sockets, CAPACITY, false).to_string()).expect("a bootstrap");
+        fs::write(&config, bootstrap("pod", address.at(9901), &sockets, CAPACITY, false).to_string())
+            .expect("a bootstrap");
 
         let output = Output::default();
         let mut router = spawn(&router(), |command| {

@@ -34,7 +34,7 @@ impl PlainEnvoy {
         let address = Loopback::claim(&[8080, 9901]);
         let config = directory.path().join("envoy.json");
         let sockets = Sockets::in_directory(directory.path());
-        let mut value = bootstrap("plain", address.at(9901), &sockets, CAPACITY);
+        let mut value = bootstrap("plain", address.at(9901), &sockets, CAPACITY, false);
         // What it would ask the router for is in the file.
         value["dynamic_resources"] = json!({});
         value["static_resources"] = json!({"listeners": [listener(address.at(8080))], "clusters": [cluster(engines)]});
