@@ -1,7 +1,7 @@
 //! The plugin's root: a table in force is replaced by each good configuration, and kept when a bad one comes.
 
 use crate::stream::Stream;
-use crate::worker::{Waiting, budgets};
+use crate::worker::{Waiting, budgets, called};
 use crate::{stats, table};
 use kthena_core::routing::{Routes, Table};
 use proxy_wasm::hostcalls;
@@ -38,10 +38,12 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
+        called();
         self.waiting.tick();
     }
 
     fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
+        called();
         Some(Box::new(Stream::new(context_id, Rc::clone(&self.waiting))))
     }
 

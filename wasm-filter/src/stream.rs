@@ -2,7 +2,7 @@
 
 use crate::stats;
 use crate::table::routes;
-use crate::worker::{Waiting, budgets, now, traced, tries};
+use crate::worker::{Waiting, budgets, called, now, traced, tries};
 use kthena_core::access_log::Facts;
 use kthena_core::gen_ai::span;
 use kthena_core::reply::Refusal;
@@ -12,19 +12,24 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, Bytes};
 use std::ops::Range;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::Duration;
 
 /// One request.
 pub(crate) struct Stream {
     id: u32,
-    start: Instant,
+    start: Duration,
     state: State,
     waiting: Rc<Waiting>,
+    /// The body, where it was read in one piece of no more than [`HELD`].
+    held: Bytes,
     /// [`Head::answer_id`]
     answer_id: Option<Box<[u8]>>,
     /// Whether we look after its tries.
     watched: bool,
 }
+
+/// A body as small as this is held once it was read, so that the host need not be asked for it again.
+const HELD: usize = 64 << 10;
 
 /// A request's state between callbacks.
 enum State {
@@ -48,7 +53,7 @@ enum State {
 
 impl Stream {
     pub(crate) fn new(id: u32, waiting: Rc<Waiting>) -> Self {
-        Self { id, start: Instant::now(), state: State::New, waiting, answer_id: None, watched: false }
+        Self { id, start: now(), state: State::New, waiting, held: Bytes::new(), answer_id: None, watched: false }
     }
 
     /// Leaves what the request's span is to say, where there is one.
@@ -84,7 +89,7 @@ impl Stream {
         }
         if !forward.rewrite.is_empty() {
             let prefix_len = forward.rewrite.prefix_len();
-            let prefix = self.get_http_request_body(0, prefix_len).unwrap_or_default();
+            let prefix = self.read(0..prefix_len).unwrap_or_default();
             if prefix.len() != prefix_len {
                 let facts = forward.answer.facts();
                 return self.reply(Local::refuse(&Refusal::BodyUnavailable, forward.shape, facts));
@@ -101,6 +106,7 @@ impl Stream {
             self.watched = true;
         }
         self.note(|| forward.span());
+        self.held = Bytes::new();
         self.state = State::Forwarded { answer: Box::new(forward.answer), begun: false };
         Action::Continue
     }
@@ -110,7 +116,9 @@ impl Stream {
         let given_up = std::mem::take(&mut self.watched) && !self.waiting.end(self.id);
         let State::Forwarded { answer, begun } = &mut self.state else { return };
         if !std::mem::replace(begun, true) && !answer.rationed() {
-            budgets(|budgets| budgets.in_vain(answer.server(), in_vain, now()));
+            if in_vain > 0 {
+                budgets(|budgets| budgets.in_vain(answer.server(), in_vain, now()));
+            }
         }
         if given_up {
             stats::given_up();
@@ -131,10 +139,20 @@ impl Stream {
         }
     }
 
+    /// Bytes of the body; `None` where Envoy does not give them.
+    fn read(&self, range: Range<usize>) -> Option<Bytes> {
+        let held = self.held.get(range.clone()).map(<[u8]>::to_vec);
+        held.or_else(|| self.get_http_request_body(range.start, range.len()))
+    }
+
+    /// Time since the request began.
+    fn elapsed(&self) -> Duration {
+        now().saturating_sub(self.start)
+    }
+
     fn finish(&mut self, body: usize) -> Action {
         let Some(session) = self.body() else { return Action::Continue };
-        let read = |range: Range<usize>| self.get_http_request_body(range.start, range.len());
-        match session.finish(&routes(), fastrand::u64(..), self.start.elapsed(), read) {
+        match session.finish(&routes(), fastrand::u64(..), self.elapsed(), |range| self.read(range)) {
             Ok(forward) => self.forward(forward, body),
             Err(local) => self.reply(local),
         }
@@ -151,6 +169,7 @@ impl Drop for Stream {
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        called();
         let head = Head { headers: self.get_http_request_headers_bytes(), has_body: !end_of_stream };
         self.answer_id = head.answer_id().map(Box::from);
         self.note(|| head.span());
@@ -174,23 +193,31 @@ impl HttpContext for Stream {
 
     /// `size` is all that is buffered so far: paused bodies accumulate in Envoy.
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        called();
         let fed = match &self.state {
+            State::Body(session) if !end_of_stream && !session.wants(size) => return Action::Pause,
             State::Body(session) => session.bytes(),
             State::Answered(_) => return Action::Pause,
             State::New | State::Passed | State::Forwarded { .. } => return Action::Continue,
         };
-        let chunk = if size > fed { self.get_http_request_body(fed, size - fed) } else { None };
+        let chunk = if size > fed { self.get_http_request_body(fed, size - fed) } else { None }.unwrap_or_default();
         let State::Body(session) = &mut self.state else { return Action::Continue };
-        if let Err(local) = session.feed(&chunk.unwrap_or_default()) {
+        if let Err(local) = session.feed(&chunk) {
             return self.reply(local);
+        }
+        if fed == 0 && chunk.len() <= HELD {
+            self.held = chunk;
+        } else if size > fed {
+            self.held = Bytes::new();
         }
         if end_of_stream { self.finish(size) } else { Action::Pause }
     }
 
     /// A request may end in trailers, where its body is out of reach: it passes if nothing needs editing.
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        called();
         let Some(session) = self.body() else { return Action::Continue };
-        match session.finish(&routes(), fastrand::u64(..), self.start.elapsed(), |_| None) {
+        match session.finish(&routes(), fastrand::u64(..), self.elapsed(), |_| None) {
             Ok(forward) if forward.rewrite.is_empty() => self.forward(forward, 0),
             Ok(forward) => {
                 let refusal = Refusal::InvalidBody("request trailers are not supported".to_owned());
@@ -201,6 +228,7 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        called();
         let retries = tries().saturating_sub(1);
         let failed = |status: Bytes| status.first().is_none_or(|class| *class >= b'5');
         // Most often there were none, and nobody asks what came of them.
@@ -236,9 +264,11 @@ impl HttpContext for Stream {
         if !matches!(&self.state, State::Forwarded { answer, .. } if answer.reads()) {
             return Action::Continue;
         }
-        let chunk = self.get_http_response_body(0, size).unwrap_or_default();
+        called();
+        let chunk = if size > 0 { self.get_http_response_body(0, size) } else { None }.unwrap_or_default();
+        let start = self.start;
         let State::Forwarded { answer, .. } = &mut self.state else { return Action::Continue };
-        if let Some(bytes) = answer.feed(&chunk, end_of_stream, self.start.elapsed()) {
+        if let Some(bytes) = answer.feed(&chunk, end_of_stream, || now().saturating_sub(start)) {
             self.set_http_response_body(0, size, &bytes);
         }
         if end_of_stream && let State::Forwarded { answer, .. } = &self.state {
@@ -249,6 +279,7 @@ impl HttpContext for Stream {
 
     /// The request is over, however it ended: Envoy calls this before its access loggers, and after it nothing.
     fn on_log(&mut self) {
+        called();
         // Without an answer, not even one of Envoy's, the client went away: that tells nothing of the engines.
         self.tried(0);
         let facts = match &self.state {

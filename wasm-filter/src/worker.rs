@@ -9,13 +9,24 @@ use std::time::{Duration, Instant};
 
 thread_local! {
     static START: Instant = Instant::now();
+    static NOW: Cell<Option<Duration>> = const { Cell::new(None) };
     static BUDGETS: RefCell<Budgets> = RefCell::default();
     static TRACED: bool = std::env::var_os(wire::TRACING).is_some();
 }
 
-/// Time since this VM's first look at the clock.
+/// Envoy has called: the clock is looked at anew, when somebody asks.
+pub(crate) fn called() {
+    NOW.set(None);
+}
+
+/// Time since this VM's first look at the clock, when it was first asked for since [`called`]: each look is a call of the
+/// host.
 pub(crate) fn now() -> Duration {
-    START.with(Instant::elapsed)
+    NOW.get().unwrap_or_else(|| {
+        let now = START.with(Instant::elapsed);
+        NOW.set(Some(now));
+        now
+    })
 }
 
 /// Whether Envoy makes spans of requests.

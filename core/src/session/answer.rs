@@ -89,9 +89,9 @@ impl Answer {
         matches!(self.reader, Reader::Encoded)
     }
 
-    /// Takes a chunk, at that time from the request's start; answers what goes to the client in its place, if
+    /// Takes a chunk; `now` answers the time from the request's start, if that is wanted. Answers what goes to the client in its place, if
     /// anything else than itself.
-    pub fn feed(&mut self, chunk: &[u8], last: bool, now: Duration) -> Option<Vec<u8>> {
+    pub fn feed(&mut self, chunk: &[u8], last: bool, now: impl FnOnce() -> Duration) -> Option<Vec<u8>> {
         match &mut self.reader {
             Reader::None | Reader::Encoded => None,
             Reader::Body(body) => {
@@ -102,6 +102,7 @@ impl Answer {
                 let before = stream.content();
                 let forward = stream.feed(chunk);
                 if stream.content() > before {
+                    let now = now();
                     match &mut self.chunks {
                         None => self.chunks = Some(Chunks::begin(now)),
                         Some(chunks) => chunks.next(now),

@@ -135,7 +135,7 @@ impl Head {
         if announced.is_some_and(|bytes| bytes > limit) {
             return Err(Refusal::BodyTooLarge { limit });
         }
-        Ok(Opening::Body(Box::new(Session::new(self, limit)?)))
+        Ok(Opening::Body(Box::new(Session::new(self, limit, announced)?)))
     }
 }
 

@@ -26,7 +26,12 @@ pub struct Session {
     head: Head,
     body: Body,
     limit: u64,
+    /// How long the body is, where the client announced it.
+    announced: Option<u64>,
 }
+
+/// Of a body of which the end is known, so much at a time is scanned: each piece is a few calls of the host.
+const STRIDE: usize = 64 << 10;
 
 /// What a body is read as.
 #[derive(Debug)]
@@ -72,13 +77,13 @@ pub struct Forward {
 impl Session {
     /// # Errors
     /// A form of which the headers do not say where its fields end.
-    pub(super) fn new(head: Head, limit: u64) -> Result<Self, Refusal> {
+    pub(super) fn new(head: Head, limit: u64, announced: Option<u64>) -> Result<Self, Refusal> {
         let body = match Boundary::of(head.value("content-type")) {
             None => Body::Json(Scanner::new()),
             Some(Ok(boundary)) => Body::Form(FormScanner::new(boundary)),
             Some(Err(error)) => return Err(Refusal::InvalidBody(error.to_string())),
         };
-        Ok(Self { head, body, limit })
+        Ok(Self { head, body, limit, announced })
     }
 
     /// The shape that this client's errors have.
@@ -92,6 +97,15 @@ impl Session {
             Body::Json(scanner) => scanner.bytes(),
             Body::Form(scanner) => scanner.bytes(),
         }
+    }
+
+    /// Whether what came since is to be fed now, where so much of the body is there.
+    ///
+    /// Not before it is whole or 64 KiB more, where its length is known; without a length every piece may be the last
+    /// before trailers, where the body is out of reach.
+    pub fn wants(&self, size: usize) -> bool {
+        let whole = self.announced.is_none_or(|length| size as u64 >= length);
+        whole || size.saturating_sub(self.bytes()) >= STRIDE
     }
 
     /// Takes the next chunk of the body.

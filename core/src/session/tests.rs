@@ -392,3 +392,18 @@ fn where_the_budget_is_spent_only_what_no_engine_saw_is_retried() {
     );
     assert!(forward.answer.facts().rationed && forward.patience(NOW).is_none());
 }
+
+#[test]
+fn a_body_of_known_length_is_scanned_in_strides_and_one_of_unknown_length_at_once() {
+    let wants = |headers: &[(&str, &str)], sizes: &[usize]| -> Vec<bool> {
+        let opening = head("POST", "/v1/completions", headers).open(&routes(1 << 20), 0);
+        let Opening::Body(session) = opening else { panic!("{opening:?}") };
+        sizes.iter().map(|size| session.wants(*size)).collect()
+    };
+    assert_eq!(
+        wants(&[("content-length", "200000")], &[1, 65_535, 65_536, 199_999, 200_000]),
+        [false, false, true, true, true]
+    );
+    assert_eq!(wants(&[("content-length", "10")], &[9, 10]), [false, true]);
+    assert_eq!(wants(&[], &[1]), [true]);
+}

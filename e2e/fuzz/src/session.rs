@@ -88,8 +88,8 @@ fn forwarded(mut forward: Forward, body: &[u8], answer: &[u8]) -> Outcome {
     for content_type in [&b"text/event-stream"[..], b"application/json", answer] {
         forward.answer.start(content_type, b"");
         let (first, rest) = answer.split_at(somewhere(answer));
-        forward.answer.feed(first, false, Duration::from_millis(2));
-        forward.answer.feed(rest, true, Duration::from_millis(3));
+        forward.answer.feed(first, false, || Duration::from_millis(2));
+        forward.answer.feed(rest, true, || Duration::from_millis(3));
     }
     Outcome::Forwarded(forward.set, sent)
 }

@@ -51,6 +51,11 @@ impl Text {
         self.escaped
     }
 
+    /// Whether the next byte begins something: a character, an escape, or the end.
+    pub(in crate::openai) fn is_between_escapes(&self) -> bool {
+        matches!(self.escape, Escape::None) && self.high.is_none() && self.cut.len == 0
+    }
+
     /// Reads `rest`, the end of a chunk that ends at byte `end` of the body.
     ///
     /// What precedes a fault is handed to `pieces` before the fault is returned: so which of two
@@ -109,7 +114,7 @@ impl Text {
         let has_control = plain.iter().fold(false, |found, byte| found | (*byte < 0x20));
         let control = has_control.then(|| plain.iter().position(|byte| *byte < 0x20)).flatten();
         let clean = control.and_then(|at| plain.get(..at)).unwrap_or(plain);
-        let broken = match str::from_utf8(clean) {
+        let broken = match simdutf8::compat::from_utf8(clean) {
             Ok(text) => {
                 pieces(text)?;
                 None

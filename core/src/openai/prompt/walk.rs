@@ -129,21 +129,35 @@ impl<B: FnMut(Range<usize>) -> Option<Vec<u8>>, T: FnMut(&[u8]) -> ControlFlow<(
 }
 
 /// Hands on the bytes of a JSON string that end at byte `end` of the body, with their escapes undone.
+///
+/// What stands between the escapes was found sound when it was scanned, and passes as it is.
 fn unescaped(
     text: &mut Text,
-    bytes: &[u8],
+    mut bytes: &[u8],
     end: usize,
     take: &mut impl FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<(), Stop> {
     let mut flow = ControlFlow::Continue(());
-    let mut pieces = |piece: &str| {
-        if flow.is_continue() {
-            flow = take(piece.as_bytes());
+    while let Some((first, rest)) = bytes.split_first() {
+        if text.is_between_escapes() && !matches!(first, b'"' | b'\\') {
+            let plain = memchr::memchr2(b'"', b'\\', bytes).and_then(|stop| bytes.split_at_checked(stop));
+            let (plain, rest) = plain.unwrap_or((bytes, &[]));
+            told(take(plain))?;
+            bytes = rest;
+            continue;
         }
-        Ok(())
-    };
-    text.read(bytes, end, &mut pieces).map_err(|_| Stop::Unreadable)?;
-    told(flow)
+        let mut pieces = |piece: &str| {
+            if flow.is_continue() {
+                flow = take(piece.as_bytes());
+            }
+            Ok(())
+        };
+        let first = std::slice::from_ref(first);
+        text.read(first, end - rest.len(), &mut pieces).map_err(|_| Stop::Unreadable)?;
+        told(flow)?;
+        bytes = rest;
+    }
+    Ok(())
 }
 
 fn told(flow: ControlFlow<()>) -> Result<(), Stop> {

@@ -47,7 +47,7 @@ impl Captured {
             Keep::Name if self.name.len() + piece.len() > MAX_NAME => self.overlong = true,
             Keep::Name => self.name.push_str(piece),
             Keep::Short => self.short.push(piece),
-            Keep::Length => self.chars += piece.chars().count() as u64,
+            Keep::Length => self.chars += code_points(piece),
         }
     }
 
@@ -76,5 +76,24 @@ impl Captured {
     /// The string's code points.
     pub(super) fn chars(&self) -> u64 {
         self.chars
+    }
+}
+/// How many there are: all bytes but those that go on with a character. In steps that a byte can count, as many bytes at
+/// once then fit a vector.
+fn code_points(text: &str) -> u64 {
+    let starts = |bytes: &[u8]| bytes.iter().fold(0u8, |count, byte| count + u8::from(*byte & 0xc0 != 0x80));
+    text.as_bytes().chunks(255).map(|bytes| u64::from(starts(bytes))).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn code_points_are_counted_as_by_char(text in ".{0,700}") {
+            prop_assert_eq!(code_points(&text), text.chars().count() as u64);
+        }
     }
 }

@@ -20,7 +20,7 @@ fn the_usage_chunk_that_we_asked_for_is_read_and_withheld() {
             let pieces: Vec<_> = stream.as_bytes().chunks(size).collect();
             let mut got = Vec::new();
             for (index, piece) in pieces.iter().enumerate() {
-                got.extend(answer.feed(piece, index + 1 == pieces.len(), NOW).unwrap_or_else(|| piece.to_vec()));
+                got.extend(answer.feed(piece, index + 1 == pieces.len(), || NOW).unwrap_or_else(|| piece.to_vec()));
             }
             let expected = if injected { format!("{chunk}data: [DONE]\n\n") } else { stream.clone() };
             assert_eq!(String::from_utf8(got).unwrap(), expected, "injected {injected}, chunks of {size}");
@@ -35,15 +35,15 @@ fn an_encoded_answer_passes_untouched() {
     let mut answer = answer(true);
     assert!(!answer.start(b"text/event-stream", b"gzip"));
     assert!(answer.encoded() && !answer.reads());
-    assert_eq!(answer.feed(b"\x1f\x8b", true, NOW), None);
+    assert_eq!(answer.feed(b"\x1f\x8b", true, || NOW), None);
 }
 
 #[test]
 fn a_whole_answers_usage_is_read() {
     let mut answer = answer(false);
     answer.start(b"application/json", b"");
-    answer.feed(br#"{"choices":[{}],"usage":{"prompt_tokens":3,"#, false, NOW);
-    answer.feed(br#""completion_tokens":2,"total_tokens":5}}"#, true, NOW);
+    answer.feed(br#"{"choices":[{}],"usage":{"prompt_tokens":3,"#, false, || NOW);
+    answer.feed(br#""completion_tokens":2,"total_tokens":5}}"#, true, || NOW);
     assert_eq!(answer.usage().unwrap().total_tokens, 5);
 }
 
@@ -101,7 +101,7 @@ fn the_pace_of_a_stream_begins_with_its_first_word_and_leaves_its_usage_out() {
         (64, "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"),
         (90, "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":3}}\n\ndata: [DONE]\n\n"),
     ] {
-        answer.feed(chunk.as_bytes(), at == 90, ms(at));
+        answer.feed(chunk.as_bytes(), at == 90, || ms(at));
     }
     let facts = answer.facts();
     let mut gaps = [0; Chunks::BUCKETS];
