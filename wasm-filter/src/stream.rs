@@ -115,10 +115,8 @@ impl Stream {
     fn tried(&mut self, in_vain: u32) {
         let given_up = std::mem::take(&mut self.watched) && !self.waiting.end(self.id);
         let State::Forwarded { answer, begun } = &mut self.state else { return };
-        if !std::mem::replace(begun, true) && !answer.rationed() {
-            if in_vain > 0 {
-                budgets(|budgets| budgets.in_vain(answer.server(), in_vain, now()));
-            }
+        if !std::mem::replace(begun, true) && !answer.rationed() && in_vain > 0 {
+            budgets(|budgets| budgets.in_vain(answer.server(), in_vain, now()));
         }
         if given_up {
             stats::given_up();

@@ -34,6 +34,8 @@ pub struct OpenError {
 #[derive(Debug)]
 struct File {
     shown: String,
+    /// What it held when it was last read: an edit of one file reads them all, and most hold the same.
+    text: Option<String>,
     good: Manifest,
     refusals: Vec<Problem>,
 }
@@ -62,6 +64,7 @@ impl Directory {
                     for path in listed {
                         let file = self.files.entry(path.clone()).or_insert_with(|| File {
                             shown: root.shown_name(&path),
+                            text: None,
                             good: Manifest::default(),
                             refusals: Vec::new(),
                         });
@@ -143,6 +146,10 @@ fn duplicate(object: ObjectRef, file: &str, owner: &str) -> Problem {
 impl File {
     /// Takes what the file holds now if all of it can be taken.
     fn update(&mut self, path: &Path, text: Result<String, ReadError>) {
+        if text.as_ref().is_ok_and(|text| self.text.as_ref() == Some(text)) {
+            return;
+        }
+        self.text = None;
         let problem = |message: String| vec![Problem::new(Subject::File(self.shown.clone()), message)];
         let refusals = match text {
             Err(error) => problem(error.to_string()),
@@ -156,6 +163,7 @@ impl File {
             }
             Ok(text) => {
                 let manifest = Manifest::parse(&text, files::format(path), &self.shown);
+                self.text = Some(text);
                 if manifest.refusals.is_empty() {
                     self.good = manifest;
                     Vec::new()
@@ -176,7 +184,12 @@ impl File {
     fn gone(&self) -> Self {
         let subject = Subject::File(self.shown.clone());
         let message = "no such file; its objects are removed";
-        Self { shown: self.shown.clone(), good: Manifest::default(), refusals: vec![Problem::new(subject, message)] }
+        Self {
+            shown: self.shown.clone(),
+            text: None,
+            good: Manifest::default(),
+            refusals: vec![Problem::new(subject, message)],
+        }
     }
 }
 

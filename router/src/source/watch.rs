@@ -55,9 +55,10 @@ struct Pace {
 }
 
 impl Pace {
-    /// An editor's steps are closer together than the quiet; nobody minds the rescan's cost.
+    /// An editor's steps are mostly closer together than the quiet, and a file that is looked at between two of them
+    /// keeps what it last held; nobody minds the rescan's cost.
     const NORMAL: Self =
-        Self { quiet: Duration::from_millis(50), longest: Duration::from_secs(1), rescan: Duration::from_secs(5) };
+        Self { quiet: Duration::from_millis(5), longest: Duration::from_secs(1), rescan: Duration::from_secs(5) };
 }
 
 /// Follows `directory` from now on; `first` is what its last load gave and is the channel's first
