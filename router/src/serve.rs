@@ -48,6 +48,8 @@ pub(crate) async fn grpc(
         // Clients that go away in numbers make Envoy reset as many streams: no attack, and no reason to end
         // the connection on which all others live. The peer is our own Envoy.
         .http2_max_pending_accept_reset_streams(Some(usize::from(u16::MAX)))
+        // What a client may send, and what we add to it; hyper's default of 16 KiB is less.
+        .http2_max_header_list_size(128 << 10)
         .add_routes(routes)
         .serve_with_incoming_shutdown(UnixListenerStream::new(listener), shutdown)
         .await?;

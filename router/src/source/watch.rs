@@ -46,8 +46,13 @@ pub(super) trait Followed: Send + 'static {
 /// When to look.
 #[derive(Clone, Copy)]
 struct Pace {
-    /// How long events must be quiet before a look.
+    /// How long events must be quiet before a look, where the last one ended something: a file that was written is
+    /// closed, or came under its name.
+    settled: Duration,
+    /// And where it did not: who writes may go on.
     quiet: Duration,
+    /// How long after a look the next one is.
+    between: Duration,
     /// How long a look is put off while events do not end.
     longest: Duration,
     /// How often to look for changes that came without an event.
@@ -55,10 +60,14 @@ struct Pace {
 }
 
 impl Pace {
-    /// An editor's steps are mostly closer together than the quiet, and a file that is looked at between two of them
-    /// keeps what it last held; nobody minds the rescan's cost.
-    const NORMAL: Self =
-        Self { quiet: Duration::from_millis(5), longest: Duration::from_secs(1), rescan: Duration::from_secs(5) };
+    /// An editor's steps are closer together than the quiet; nobody minds the rescan's cost.
+    const NORMAL: Self = Self {
+        settled: Duration::from_millis(5),
+        quiet: Duration::from_millis(50),
+        between: Duration::from_millis(50),
+        longest: Duration::from_secs(1),
+        rescan: Duration::from_secs(5),
+    };
 }
 
 /// Follows `directory` from now on; `first` is what its last load gave and is the channel's first
@@ -98,24 +107,27 @@ fn run<F: Followed>(pace: Pace, mut followed: F, sender: &watch::Sender<Arc<F::S
     armed.arm();
     let mut stamps = followed.stamps();
     send(sender, followed.load());
+    let mut looked = Instant::now();
     while !sender.is_closed() {
-        let edited = pace.wait(&events, &mut armed);
+        let edited = pace.wait(&events, &mut armed, looked + pace.between);
         armed.arm();
         let now = followed.stamps();
         if edited || now != stamps {
             stamps = now;
             send(sender, followed.load());
+            looked = Instant::now();
         }
     }
 }
 
 impl Pace {
-    /// Waits for an edit to be over, or for the next rescan. Whether there was an edit.
-    fn wait(self, events: &Events, armed: &mut Armed) -> bool {
+    /// Waits for an edit to be over, which it is not before `earliest`, or for the next rescan. Whether there was an
+    /// edit.
+    fn wait(self, events: &Events, armed: &mut Armed, earliest: Instant) -> bool {
         let rescan = Instant::now() + self.rescan;
-        loop {
+        let mut quiet = loop {
             match events.recv_timeout(rescan.saturating_duration_since(Instant::now())) {
-                Ok(event) if armed.concerns(&event) => break,
+                Ok(event) if armed.concerns(&event) => break Instant::now() + self.pause(&event),
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout) => return false,
                 Err(RecvTimeoutError::Disconnected) => {
@@ -124,20 +136,23 @@ impl Pace {
                     return false;
                 }
             }
-        }
+        };
         let latest = Instant::now() + self.longest;
-        let mut quiet = Instant::now() + self.quiet;
         loop {
-            let until = quiet.min(latest);
+            let until = quiet.max(earliest).min(latest);
             match events.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(event) => {
                     if armed.concerns(&event) {
-                        quiet = Instant::now() + self.quiet;
+                        quiet = Instant::now() + self.pause(&event);
                     }
                 }
                 Err(_) => return true,
             }
         }
+    }
+
+    fn pause(self, event: &notify::Result<Event>) -> Duration {
+        if event.as_ref().is_ok_and(|event| armed::settles(event.kind)) { self.settled } else { self.quiet }
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 
 use notify::{
     Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
-    event::{AccessKind, AccessMode, ModifyKind},
+    event::{AccessKind, AccessMode, ModifyKind, RenameMode},
 };
 
 use crate::source::files::{self, Root};
@@ -90,6 +90,16 @@ impl Armed {
         }
         event.paths.iter().any(|path| self.roots.iter().any(|root| touches(root, path)))
     }
+}
+
+/// Whether an event of that kind ends something: what follows is another edit's.
+pub(super) fn settles(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::Access(AccessKind::Close(AccessMode::Write))
+            | EventKind::Remove(_)
+            | EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both))
+    )
 }
 
 /// Whether what happened to `path` may change what `root` gives.

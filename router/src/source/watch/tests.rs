@@ -156,3 +156,16 @@ async fn many_edits_at_once_end_in_the_last_state() {
     }
     until_pods(&mut snapshots, &["r199"]).await;
 }
+
+#[test]
+fn a_file_that_is_still_written_is_given_more_time_than_one_that_is_closed_or_renamed() {
+    use notify::EventKind;
+    use notify::event::{AccessKind, AccessMode, CreateKind, DataChange, ModifyKind, RenameMode};
+    let pause = |kind| Pace::NORMAL.pause(&Ok(Event::new(kind)));
+    let written = [EventKind::Create(CreateKind::File), EventKind::Modify(ModifyKind::Data(DataChange::Any))];
+    let settled =
+        [EventKind::Access(AccessKind::Close(AccessMode::Write)), EventKind::Modify(ModifyKind::Name(RenameMode::To))];
+    assert_eq!(written.map(pause), [Pace::NORMAL.quiet; 2]);
+    assert_eq!(settled.map(pause), [Pace::NORMAL.settled; 2]);
+    assert!(Pace::NORMAL.settled < Pace::NORMAL.quiet);
+}
